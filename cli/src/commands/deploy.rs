@@ -1,0 +1,95 @@
+//! `deploy` and `destroy`.
+
+use aws::{Applied, Progress};
+use domain::Config;
+use lab::{
+    package::{self, Origin, Source},
+    stage::release,
+};
+use serde_json::json;
+
+use crate::{
+    args::{self, Global},
+    error::CliError,
+    exit,
+    printer::{Activity, Printer},
+    signals,
+    target::{Target, confirm},
+};
+
+pub(crate) async fn run(global: &Global, args: &args::Deploy, printer: &Printer) -> Result<exit::Code, CliError> {
+    let target = Target::load(global, printer).await?;
+    let Target { config, session, names } = &target;
+    printer.line(&format!("deploy stack {} to {}", config.stack, places(config)));
+    confirm(args.yes, "Go on?", printer)?;
+    let activity = printer.activity();
+    let source = match &args.artifacts {
+        Some(folder) => Source::Artifacts(folder.clone()),
+        None => Source::find()?,
+    };
+    let work = async {
+        let built = package::locate(&source, &|line| activity.doing(line)).await?;
+        activity.done(&format!("functions: {}", origin(&built.origin)));
+        let progress = |progress| show(&activity, &progress);
+        Ok(aws::deploy(session, names, config, &release(&built)?, &progress).await?)
+    };
+    let deployment = signals::or_interrupted(work).await?;
+    activity.finish();
+    let result = json!({ "stack": config.stack, "config": deployment.config.hash(), "services": deployment.checks });
+    printer.result(&result, || format!("deployed; `pointsman status` shows what is seen (configuration {})", deployment.config.hash()));
+    Ok(exit::DONE)
+}
+
+pub(crate) async fn destroy(global: &Global, args: &args::Destroy, printer: &Printer) -> Result<exit::Code, CliError> {
+    let target = Target::load(global, printer).await?;
+    let Target { config, session, names } = &target;
+    let state = if args.delete_state { "the state bucket goes too" } else { "the state bucket stays" };
+    printer.line(&format!("destroy stack {} in {}; {state}; records, checks and zone stay", config.stack, places(config)));
+    confirm(args.yes, "Go on?", printer)?;
+    let how = if args.delete_state { aws::Destroy::DeleteState } else { aws::Destroy::KeepState };
+    let activity = printer.activity();
+    let work = async { Ok(aws::destroy(session, names, config, how, &|progress| show(&activity, &progress)).await?) };
+    signals::or_interrupted(work).await?;
+    activity.finish();
+    printer.result(&json!({ "stack": config.stack, "destroyed": true }), || "destroyed".to_owned());
+    Ok(exit::DONE)
+}
+
+fn places(config: &Config) -> String {
+    let observers: Vec<_> = config.observers.iter().map(ToString::to_string).collect();
+    format!("{} (control) and {} (observers)", config.control_region, observers.join(", "))
+}
+
+/// Where functions came from, in words.
+pub(crate) fn origin(origin: &Origin) -> &'static str {
+    match origin {
+        Origin::Given => "as given with --artifacts",
+        Origin::CargoLambda => "as `cargo lambda build` left them",
+        Origin::Built => "built by cargo for this machine",
+    }
+}
+
+/// Shows what a deployment has just done.
+pub(crate) fn show(activity: &Activity, progress: &Progress) {
+    match progress {
+        Progress::Resource(event) => {
+            let text = format!("{} {} {}: {}", event.region, event.stack, event.resource, event.status);
+            match &event.reason {
+                Some(reason) if event.status.ends_with("_FAILED") => activity.done(&format!("{text}: {reason}")),
+                _ => activity.doing(&text),
+            }
+        }
+        Progress::Stack { region, stack, applied } => {
+            let word = match applied {
+                Applied::Created => "created",
+                Applied::Updated => "updated",
+                Applied::Unchanged => "no changes",
+            };
+            activity.done(&format!("{region} {stack}: {word}"));
+        }
+        Progress::Checks(count) => activity.done(&format!("route 53: {count} health checks")),
+        Progress::Records { service, made: true } => activity.done(&format!("route 53: records of {service} made")),
+        Progress::Records { service, made: false } => activity.done(&format!("route 53: records of {service} are there")),
+        Progress::Invoked { region, function } => activity.done(&format!("{region} {function}: runs")),
+    }
+}

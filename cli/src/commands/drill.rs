@@ -1,0 +1,84 @@
+//! `drill`: rehearse an outage, show it as it happens, leave a report.
+
+use std::{fs, path::Path};
+
+use lab::{
+    drill::{self, Progress},
+    emulator,
+    scenario::Scenario,
+    stage::{Setup, StageOptions},
+    timeline::Event,
+};
+use owo_colors::OwoColorize;
+
+use crate::{
+    args::{self, Output},
+    commands::{deploy, lab::stage_options},
+    error::CliError,
+    exit,
+    printer::{Activity, Printer},
+    signals,
+};
+
+pub(crate) async fn run(args: &args::Drill, printer: &Printer) -> Result<exit::Code, CliError> {
+    let options = stage_options(&args.lab)?;
+    printer.line(&format!("{}: {}", options.scenario.name.bold(), options.scenario.title));
+    let activity = printer.activity();
+    let progress = |progress| show(&activity, &options, &progress);
+    let report = signals::or_interrupted(async { Ok(drill::drill(&options, &progress).await?) }).await?;
+    activity.finish();
+    let json = serde_json::to_string_pretty(&report).expect("a report is plain data");
+    let file = write(&args.report, "report.json", &json)?;
+    match printer.output() {
+        Output::Text => printer.raw(&format!("\n{}\n", report.summary())),
+        Output::Json => printer.raw(&format!("{json}\n")),
+    }
+    printer.line(&format!("report: {}", file.display()));
+    Ok(if report.met() { exit::DONE } else { exit::UNHEALTHY })
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> Result<std::path::PathBuf, CliError> {
+    let file = folder.join(name);
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(&file, text))
+        .map_err(|source| CliError::Write { path: file.clone(), source })?;
+    Ok(file)
+}
+
+fn show(activity: &Activity, options: &StageOptions, progress: &Progress) {
+    match progress {
+        Progress::Setup(setup) => show_setup(activity, setup),
+        Progress::Steady => {
+            let Scenario { load, speed, .. } = &options.scenario;
+            activity.done(&format!(
+                "steady: every observer sees every region up; {} clients send {} requests a second ({speed} × life)",
+                load.clients, load.rate
+            ));
+        }
+        Progress::Happened(event) => activity.done(&line(event)),
+    }
+}
+
+/// A line of the timeline.
+fn line(event: &Event) -> String {
+    let kind = serde_json::to_value(event.event).ok().and_then(|kind| kind.as_str().map(str::to_owned)).unwrap_or_default();
+    let region = event.region.as_ref().map(ToString::to_string).unwrap_or_default();
+    let observer = event.observer.as_ref().map(|observer| format!(" by {observer}")).unwrap_or_default();
+    let detail = event.detail.as_ref().map(|detail| format!("  {detail}")).unwrap_or_default();
+    format!("{:>7.1} s  {:<18} {region}{observer}{}", event.t, kind.replace('_', " "), detail.dimmed())
+}
+
+/// Shows how a lab is being set up.
+pub(crate) fn show_setup(activity: &Activity, setup: &Setup) {
+    match setup {
+        Setup::Emulator(progress) => match progress {
+            emulator::Progress::WaitingForInstall => activity.done("ministack: another process installs it, waiting"),
+            emulator::Progress::CreatingEnvironment(path) => activity.done(&format!("ministack: installing into {}", path.display())),
+            emulator::Progress::Installing(line) => activity.doing(&format!("ministack: {line}")),
+            emulator::Progress::Starting => activity.doing("ministack: starting"),
+        },
+        Setup::Build(line) => activity.doing(&format!("cargo: {}", line.trim())),
+        Setup::Functions(origin) => activity.done(&format!("functions: {}", deploy::origin(origin))),
+        Setup::Deploy(progress) => deploy::show(activity, progress),
+    }
+}

@@ -1,0 +1,247 @@
+//! `lab`: a lab of its own process, kept running to play with.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{self, Read, Seek, SeekFrom},
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use lab::{
+    catalog,
+    package::Source,
+    scenario::Scenario,
+    stage::{Stage, StageOptions},
+};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    args::{LabCommand, LabOptions},
+    commands::drill::show_setup,
+    error::CliError,
+    exit,
+    printer::Printer,
+    signals,
+};
+
+/// Git-ignored: everything that a lab keeps between runs.
+const FOLDER: &str = ".pointsman";
+const POLL: Duration = Duration::from_millis(100);
+/// A lab that does not end in this time is not going to.
+const DOWN_WITHIN: Duration = Duration::from_secs(20);
+
+/// Where a running lab is.
+#[derive(Debug, Serialize, Deserialize)]
+struct Running {
+    pid: i32,
+    scenario: String,
+    speed: f64,
+    endpoint_url: String,
+    config: PathBuf,
+    service: String,
+    name_servers: Vec<String>,
+    regions: BTreeMap<String, RegionAddresses>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct RegionAddresses {
+    serves: String,
+    faults: String,
+}
+
+pub(crate) async fn run(command: &LabCommand, printer: &Printer) -> Result<exit::Code, CliError> {
+    match command {
+        LabCommand::Up(options) => up(options, printer).await,
+        LabCommand::Serve(options) => serve(options, printer).await,
+        LabCommand::Down => down(printer).await,
+        LabCommand::Status => status(printer),
+    }
+}
+
+/// What a drill or a lab is made from.
+pub(crate) fn stage_options(options: &LabOptions) -> Result<StageOptions, CliError> {
+    if options.emulator != "ministack" {
+        return Err(CliError::Usage(format!("--emulator {}: this version knows `ministack` only", options.emulator)));
+    }
+    let mut scenario = catalog::find(&options.scenario)?;
+    if let Some(speed) = options.speed {
+        if !(1.0..=20.0).contains(&speed) {
+            return Err(CliError::Usage(format!("--speed {speed}: not between 1 and 20")));
+        }
+        scenario.speed = speed;
+    }
+    scenario.seed = options.seed.unwrap_or(scenario.seed);
+    let source = match &options.artifacts {
+        Some(folder) => Source::Artifacts(folder.clone()),
+        None => Source::find()?,
+    };
+    let folder = match &source {
+        Source::Workspace(workspace) => workspace.join(FOLDER),
+        Source::Artifacts(_) => PathBuf::from(FOLDER),
+    };
+    Ok(StageOptions { scenario, source, folder })
+}
+
+fn running_file(folder: &Path) -> PathBuf {
+    folder.join("lab.json")
+}
+
+/// The lab that runs, if one does; a file left by a lab that was killed counts for nothing.
+fn running() -> Option<Running> {
+    let folders = [PathBuf::from(FOLDER)].into_iter().chain(match Source::find() {
+        Ok(Source::Workspace(workspace)) => Some(workspace.join(FOLDER)),
+        _ => None,
+    });
+    folders.into_iter().find_map(|folder| {
+        let running: Running = serde_json::from_slice(&fs::read(running_file(&folder)).ok()?).ok()?;
+        kill(Pid::from_raw(running.pid), None).is_ok().then_some(running)
+    })
+}
+
+async fn up(options: &LabOptions, printer: &Printer) -> Result<exit::Code, CliError> {
+    if let Some(running) = running() {
+        return Err(CliError::Usage(format!("a lab is up already (process {}); `pointsman lab down` ends it", running.pid)));
+    }
+    // Checked here, so that a mistake is told here and not in a log.
+    let StageOptions { folder, .. } = stage_options(options)?;
+    let log = folder.join("lab.log");
+    let open = fs::create_dir_all(&folder).and_then(|()| File::create(&log));
+    let out = open.map_err(|source| CliError::Write { path: log.clone(), source })?;
+    let program = std::env::current_exe().map_err(|source| CliError::Read { path: "/proc/self/exe".into(), source })?;
+    let mut command = Command::new(&program);
+    command.args(["--no-progress", "lab", "serve", &options.scenario]);
+    command.args(options.speed.map(|speed| format!("--speed={speed}")));
+    command.args(options.seed.map(|seed| format!("--seed={seed}")));
+    command.args(options.artifacts.as_ref().map(|folder| format!("--artifacts={}", folder.display())));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(out).process_group(0);
+    let mut child = command.spawn().map_err(|source| CliError::Read { path: program, source })?;
+    let mut shown = 0;
+    loop {
+        shown = show_new_lines(&log, shown, printer);
+        if let Some(running) = running().filter(|running| u32::try_from(running.pid) == Ok(child.id())) {
+            printer.result(&running, || exports(&running));
+            printer.line("the lab is up. To use it: eval \"$(pointsman lab up)\", or copy the lines above. `pointsman lab down` ends it.");
+            return Ok(exit::DONE);
+        }
+        if let Ok(Some(status)) = child.try_wait() {
+            show_new_lines(&log, shown, printer);
+            return Err(CliError::LabFailed { status: status.to_string(), log });
+        }
+        tokio::select! {
+            () = tokio::time::sleep(POLL) => {}
+            () = signals::asked_to_stop() => {
+                // It may be gone by itself.
+                let _ = kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM);
+                let _ = child.wait();
+                return Err(CliError::Interrupted);
+            }
+        }
+    }
+}
+
+fn show_new_lines(log: &Path, from: u64, printer: &Printer) -> u64 {
+    let read = || -> io::Result<String> {
+        let mut file = File::open(log)?;
+        file.seek(SeekFrom::Start(from))?;
+        let mut text = String::new();
+        file.read_to_string(&mut text)?;
+        Ok(text)
+    };
+    let text = read().unwrap_or_default();
+    let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
+    for line in whole.lines() {
+        printer.detail(line);
+    }
+    from + whole.len() as u64
+}
+
+/// What a shell needs to work on the lab.
+fn exports(running: &Running) -> String {
+    let mut lines = vec![
+        format!("export AWS_ENDPOINT_URL={}", running.endpoint_url),
+        format!("export POINTSMAN_CONFIG={}", running.config.display()),
+        "export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1".to_owned(),
+    ];
+    if let Some((host, port)) = running.name_servers.first().and_then(|server| server.rsplit_once(':')) {
+        lines.push(format!("# dig @{host} -p {port} {}", running.service));
+    }
+    for (name, region) in &running.regions {
+        lines.push(format!("# {name} serves at {}; curl -X PUT -d '{{\"kind\":\"down\"}}' {}", region.serves, region.faults));
+    }
+    lines.join("\n")
+}
+
+/// Runs until a signal asks to stop.
+async fn serve(options: &LabOptions, printer: &Printer) -> Result<exit::Code, CliError> {
+    let options = stage_options(options)?;
+    let activity = printer.activity();
+    let stage = signals::or_interrupted(async { Ok(Stage::up(&options, &|setup| show_setup(&activity, &setup)).await?) }).await?;
+    let file = running_file(&options.folder);
+    write_running(&file, &stage, &options.scenario).map_err(|source| CliError::Write { path: file.clone(), source })?;
+    signals::asked_to_stop().await;
+    let ended = stage.down().await;
+    // Gone already is as good.
+    let _ = fs::remove_file(&file);
+    ended?;
+    Ok(exit::DONE)
+}
+
+fn write_running(file: &Path, stage: &Stage, scenario: &Scenario) -> io::Result<()> {
+    let regions = stage.regions.iter().map(|(name, region)| {
+        let addresses = RegionAddresses { serves: region.address().to_string(), faults: format!("http://{}/faults", region.admin()) };
+        (name.to_string(), addresses)
+    });
+    let running = Running {
+        pid: Pid::this().as_raw(),
+        scenario: scenario.name.clone(),
+        speed: scenario.speed,
+        endpoint_url: stage.proxy.endpoint(),
+        config: stage.config_file.clone(),
+        service: stage.service().name.to_string(),
+        name_servers: stage.name_servers.addresses().iter().map(ToString::to_string).collect(),
+        regions: regions.collect(),
+    };
+    let json = serde_json::to_vec_pretty(&running).expect("addresses are plain data");
+    let whole = file.with_extension("json.new");
+    fs::write(&whole, json)?;
+    fs::rename(whole, file)
+}
+
+async fn down(printer: &Printer) -> Result<exit::Code, CliError> {
+    let Some(running) = running() else {
+        printer.line("no lab is up");
+        return Ok(exit::DONE);
+    };
+    let pid = Pid::from_raw(running.pid);
+    // Gone in the meantime is as good.
+    let _ = kill(pid, Signal::SIGTERM);
+    let deadline = Instant::now() + DOWN_WITHIN;
+    while kill(pid, None).is_ok() {
+        if Instant::now() > deadline {
+            return Err(CliError::LabStuck { pid: running.pid });
+        }
+        tokio::time::sleep(POLL).await;
+    }
+    printer.line("the lab is down");
+    Ok(exit::DONE)
+}
+
+fn status(printer: &Printer) -> Result<exit::Code, CliError> {
+    match running() {
+        Some(running) => {
+            printer.result(&running, || exports(&running));
+            Ok(exit::DONE)
+        }
+        None => {
+            printer.line("no lab is up");
+            Ok(exit::UNHEALTHY)
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! One file a group of commands.
+
+pub(crate) mod deploy;
+pub(crate) mod drill;
+pub(crate) mod lab;
+pub(crate) mod order;
+pub(crate) mod pause;
+pub(crate) mod print;
+pub(crate) mod status;

@@ -1,0 +1,111 @@
+//! `status`: where things stand, and why.
+
+use std::collections::BTreeMap;
+
+use aws::Look;
+use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
+use decision::Outcome;
+use domain::{
+    Epoch, HoldReason, Mode, ObserverName, Paused, Phase, RegionName, RegionPhase, Service, Verdict,
+};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::{
+    args::{self, Global},
+    error::CliError,
+    exit,
+    printer::Printer,
+    target::Target,
+};
+
+/// A service as `status` shows it: part of the contract.
+#[derive(Debug, Serialize)]
+struct ServiceStatus {
+    service: String,
+    phase: Phase,
+    active: Option<RegionName>,
+    epoch: Epoch,
+    mode: Mode,
+    paused: Option<Paused>,
+    regions: BTreeMap<RegionName, RegionStatus>,
+    hold_reasons: Vec<HoldReason>,
+    earliest_failover: Option<Timestamp>,
+}
+
+#[derive(Debug, Serialize)]
+struct RegionStatus {
+    phase: RegionPhase,
+    verdicts: BTreeMap<ObserverName, Verdict>,
+    since: Option<Timestamp>,
+}
+
+pub(crate) async fn run(global: &Global, args: &args::Status, printer: &Printer) -> Result<exit::Code, CliError> {
+    let target = Target::load(global, printer).await?;
+    let (_, controller) = target.controller().await?;
+    let mut all = Vec::new();
+    for service in controller.services() {
+        all.push(status(service, &controller.look(service).await?));
+    }
+    printer.result(&all, || all.iter().map(|one| text(one, args.explain)).collect::<Vec<_>>().join("\n"));
+    let unhealthy = all.iter().any(|one| one.regions.values().any(|region| region.phase != RegionPhase::Healthy));
+    Ok(if unhealthy { exit::UNHEALTHY } else { exit::DONE })
+}
+
+fn status(service: &Service, look: &Look) -> ServiceStatus {
+    let decision = look.decision.as_ref();
+    let hold_reasons = match decision.map(|decision| &decision.outcome) {
+        Some(Outcome::Hold(reasons)) => reasons.clone(),
+        Some(Outcome::Plan(_)) | None => Vec::new(),
+    };
+    let hearing = look.evidence.hear(service, Timestamp::now());
+    let regions = service.regions.iter().map(|region| {
+        let track = decision.and_then(|decision| decision.regions.get(&region.name));
+        let knowing = hearing.knowing.iter().filter_map(|it| Some((it.observer.clone(), it.regions.get(&region.name)?.verdict)));
+        let silent = hearing.silent.iter().map(|(observer, _)| ((*observer).clone(), Verdict::Unknown));
+        let verdicts = silent.chain(knowing).collect();
+        let status = RegionStatus {
+            phase: track.map_or(RegionPhase::Unknown, |track| track.phase),
+            since: track.map(|track| track.since),
+            verdicts,
+        };
+        (region.name.clone(), status)
+    });
+    ServiceStatus {
+        service: service.name.to_string(),
+        phase: decision.map_or(look.state.phase, |decision| decision.phase),
+        active: decision.and_then(|decision| decision.active.clone()),
+        epoch: look.state.epoch,
+        mode: service.policy.mode,
+        paused: look.state.paused.clone(),
+        regions: regions.collect(),
+        hold_reasons,
+        earliest_failover: decision.and_then(|decision| decision.earliest_failover),
+    }
+}
+
+fn text(status: &ServiceStatus, explain: bool) -> String {
+    let active = status.active.as_ref().map_or_else(|| "nobody knows which region".to_owned(), ToString::to_string);
+    let mut out = format!("{}: {}, {active} answers, epoch {}", status.service, status.phase, status.epoch);
+    if let Some(paused) = &status.paused {
+        out += &format!("\nPAUSED by {} since {}: {}", paused.by, paused.at, paused.reason);
+    }
+    let mut table = Table::new();
+    table.load_style(UTF8_BORDERS_ONLY);
+    table.set_header(["region", "phase", "verdicts", "since"]);
+    for (name, region) in &status.regions {
+        let verdicts: Vec<_> = region.verdicts.iter().map(|(observer, verdict)| format!("{observer} {verdict}")).collect();
+        let since = region.since.map(|since| since.to_string()).unwrap_or_default();
+        table.add_row([name.to_string(), region.phase.to_string(), verdicts.join("\n"), since]);
+    }
+    out += &format!("\n{table}");
+    if explain {
+        for reason in &status.hold_reasons {
+            out += &format!("\n{}: {}", reason.code, reason.text);
+        }
+        if let Some(earliest) = status.earliest_failover {
+            out += &format!("\na failover could happen at {earliest} at the earliest");
+        }
+    }
+    out
+}

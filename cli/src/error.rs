@@ -1,0 +1,134 @@
+//! Errors as a person at a terminal sees them: what happened, why, what to try, and the exit code.
+
+use std::path::PathBuf;
+
+use aws::{AwsError, DeployError, OrderError, StartError, StoreError, SwitchError, TickError};
+use domain::ConfigError;
+use lab::{catalog::FindError, drill::DrillError, package::PackageError, stage::StageError};
+
+use crate::exit;
+
+/// What a command can end with.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    #[error("failed to read {}: {source}", .path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("failed to write {}: {source}", .path.display())]
+    Write { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("{0}")]
+    Usage(String),
+    #[error("not confirmed: nothing was changed")]
+    NotConfirmed,
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Deploy(#[from] DeployError),
+    #[error(transparent)]
+    Tick(#[from] TickError),
+    #[error(transparent)]
+    Order(#[from] OrderError),
+    #[error(transparent)]
+    Scenario(#[from] FindError),
+    #[error(transparent)]
+    Package(#[from] PackageError),
+    #[error(transparent)]
+    Stage(#[from] StageError),
+    #[error(transparent)]
+    Drill(#[from] DrillError),
+    #[error("the lab ended as {status} while it was set up; its log is {}", .log.display())]
+    LabFailed { status: String, log: PathBuf },
+    #[error("the lab (process {pid}) does not end")]
+    LabStuck { pid: i32 },
+    #[error("plan {plan} was carried out, but is not verified: {seen}")]
+    NotVerified { plan: String, seen: String },
+    #[error("stopped by a signal")]
+    Interrupted,
+}
+
+impl CliError {
+    pub(crate) fn code(&self) -> exit::Code {
+        match self {
+            Self::Read { .. } | Self::Config(_) | Self::Usage(_) | Self::NotConfirmed => exit::USAGE,
+            Self::Order(OrderError::Refused(_)) => exit::REFUSED,
+            Self::NotVerified { .. } => exit::UNHEALTHY,
+            Self::Aws(_) => exit::AWS,
+            Self::Start(error) => start_code(error),
+            Self::Deploy(error) => deploy_code(error),
+            Self::Tick(error) | Self::Order(OrderError::Tick(error)) => tick_code(error),
+            Self::Scenario(_) => exit::USAGE,
+            Self::Stage(error) | Self::Drill(DrillError::Stage(error)) => stage_code(error),
+            Self::Drill(DrillError::Nothing(_)) => exit::USAGE,
+            Self::Drill(DrillError::NotSteady { .. }) => exit::UNHEALTHY,
+            Self::Write { .. } | Self::Interrupted | Self::Package(_) | Self::LabFailed { .. } | Self::LabStuck { .. } => {
+                exit::UNEXPECTED
+            }
+        }
+    }
+
+    pub(crate) fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Read { .. } => "name the file with --config, or set POINTSMAN_CONFIG",
+            Self::Config(_) => "`pointsman schema config` prints every key that there is",
+            Self::NotConfirmed => "answer `y`, or pass --yes where nobody can answer",
+            Self::Order(OrderError::Refused(_)) => "a rule can be overridden by its code in brackets: --force CODE. That is kept in the audit trail",
+            Self::NotVerified { .. } => "`pointsman status --explain` shows what answers now",
+            Self::Aws(error) | Self::Start(StartError::Aws(error)) | Self::Deploy(DeployError::Aws(error)) => error.hint(),
+            Self::Start(StartError::NotDeployed { .. }) => "deploy it first with `pointsman deploy`, or name another --config",
+            Self::Deploy(DeployError::LabOnAws) => "name the lab with --endpoint-url, or take the lab's exemption out",
+            Self::Deploy(DeployError::ForeignRecords { .. }) => "move them away first; adopting records in place comes with `pointsman dns`",
+            Self::Tick(error) | Self::Order(OrderError::Tick(error)) => return tick_hint(error),
+            Self::Scenario(_) => "`pointsman schema scenario` prints every key that there is",
+            Self::LabStuck { .. } => "kill -9 it; nothing of it is left then but its folder under .pointsman/run",
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+fn start_code(error: &StartError) -> exit::Code {
+    match error {
+        StartError::Aws(_) => exit::AWS,
+        StartError::NotDeployed { .. } => exit::DRIFT,
+        _ => exit::UNEXPECTED,
+    }
+}
+
+fn deploy_code(error: &DeployError) -> exit::Code {
+    match error {
+        DeployError::ForeignRecords { .. } | DeployError::LabOnAws | DeployError::Records(_) => exit::USAGE,
+        DeployError::Function { .. } | DeployError::Store(StoreError::State { .. }) => exit::UNEXPECTED,
+        DeployError::Aws(_) | DeployError::Stack(_) | DeployError::Store(_) | DeployError::Switch(_) => exit::AWS,
+    }
+}
+
+fn tick_code(error: &TickError) -> exit::Code {
+    match error {
+        TickError::Store(StoreError::State { .. }) | TickError::Raced(_) => exit::UNEXPECTED,
+        TickError::NotDeployed(_) | TickError::Switch(SwitchError::Records(_)) => exit::DRIFT,
+        TickError::Store(_) | TickError::Aws(_) | TickError::Switch(_) => exit::AWS,
+    }
+}
+
+fn tick_hint(error: &TickError) -> Option<String> {
+    let hint = match error {
+        TickError::Store(StoreError::State { .. }) => "it was left as it is; the bucket is versioned, so an earlier version can be restored, and a newer Pointsman can read a newer format",
+        TickError::Store(StoreError::Aws(error)) | TickError::Aws(error) | TickError::Switch(SwitchError::Aws(error)) => error.hint(),
+        TickError::NotDeployed(_) => "run `pointsman deploy`",
+        TickError::Raced(_) => "run it again",
+        TickError::Switch(_) => return None,
+    };
+    Some(hint.to_owned())
+}
+
+fn stage_code(error: &StageError) -> exit::Code {
+    match error {
+        StageError::Config(_) => exit::USAGE,
+        StageError::Deploy(error) => deploy_code(error),
+        StageError::Aws(_) | StageError::Switch(_) => exit::AWS,
+        _ => exit::UNEXPECTED,
+    }
+}

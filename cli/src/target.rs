@@ -1,0 +1,69 @@
+//! What a command works on: the configuration, the account, and what is deployed there.
+
+use aws::{Controller, Function, Names, Session, SessionOptions};
+use domain::{Config, DnsName, Service};
+
+use crate::{args::Global, error::CliError, printer::Printer};
+
+/// A configuration and the account that it is for.
+pub(crate) struct Target {
+    pub(crate) config: Config,
+    pub(crate) session: Session,
+    pub(crate) names: Names,
+}
+
+impl Target {
+    /// Reads the configuration, asks AWS who we are, and says so.
+    pub(crate) async fn load(global: &Global, printer: &Printer) -> Result<Self, CliError> {
+        let path = &global.config;
+        let source = std::fs::read_to_string(path).map_err(|source| CliError::Read { path: path.clone(), source })?;
+        let config = Config::parse(&path.display().to_string(), &source)?;
+        let session = Session::load(SessionOptions {
+            profile: global.profile.clone(),
+            region: global.region.clone(),
+            endpoint_url: global.endpoint_url.clone(),
+        })
+        .await;
+        let account = session.account(&config.control_region).await?;
+        let endpoint = session.endpoint_url().unwrap_or("AWS");
+        printer.detail(&format!("account {account}, control region {}, endpoint {endpoint}", config.control_region));
+        let names = Names::new(config.stack.clone(), account);
+        Ok(Self { config, session, names })
+    }
+
+    /// The controller of what is deployed, which is what counts, whatever the file says.
+    pub(crate) async fn controller(&self) -> Result<(Function, Controller), CliError> {
+        let function = Function::deployed(&self.session, &self.names, &self.config.control_region).await?;
+        let controller = Controller::new(&function)?;
+        Ok((function, controller))
+    }
+}
+
+/// The service meant by `--service`, which may be left out where there is one.
+pub(crate) fn service<'a>(services: &'a [Service], named: Option<&DnsName>) -> Result<&'a Service, CliError> {
+    let names = || services.iter().map(|s| s.name.to_string()).collect::<Vec<_>>().join(", ");
+    match (named, services) {
+        (None, [only]) => Ok(only),
+        (None, _) => Err(CliError::Usage(format!("there are several services, name one with --service: {}", names()))),
+        (Some(name), _) => services
+            .iter()
+            .find(|service| service.name == *name)
+            .ok_or_else(|| CliError::Usage(format!("there is no service `{name}`; there are: {}", names()))),
+    }
+}
+
+/// The person at the keyboard, for the audit trail.
+pub(crate) fn who() -> String {
+    std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "unknown".to_owned())
+}
+
+/// Asks on the terminal, unless `--yes`.
+pub(crate) fn confirm(yes: bool, question: &str, printer: &Printer) -> Result<(), CliError> {
+    if yes {
+        return Ok(());
+    }
+    printer.line(&format!("{question} [y/N]"));
+    let mut answer = String::new();
+    let read = std::io::stdin().read_line(&mut answer);
+    if read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(CliError::NotConfirmed) }
+}

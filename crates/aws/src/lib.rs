@@ -1,0 +1,29 @@
+//! Adapters over the AWS SDK: state, records, events, metrics, notifications, stacks.
+
+mod controller;
+mod deploy;
+mod destroy;
+mod error;
+mod function;
+mod names;
+mod notify;
+mod report;
+mod session;
+mod stacks;
+mod store;
+mod switch;
+
+pub use controller::{Controller, Look, OrderError, TickError};
+pub use deploy::{
+    Architecture, Code, DeployError, Progress, Release, Schedule, deploy, invoke, start,
+};
+pub use destroy::{Destroy, destroy};
+pub use error::AwsError;
+pub use function::{Function, StartError, init_log};
+pub use names::Names;
+pub use notify::Notifier;
+pub use report::{Bus, Cloudwatch, Metrics};
+pub use session::{Session, SessionOptions};
+pub use stacks::{Applied, ResourceEvent, StackError};
+pub use store::{Aged, Store, StoreError, Version, Write};
+pub use switch::{Switch, SwitchError};

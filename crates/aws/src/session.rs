@@ -1,0 +1,125 @@
+//! One configuration of the SDK, and a client a service and region made from it.
+
+use std::time::Duration;
+
+use aws_config::{
+    BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig,
+};
+use aws_sdk_sts::config::{Credentials, SharedCredentialsProvider};
+use domain::RegionName;
+
+use crate::error::{AwsError, failed};
+
+/// What the command line may say; the environment and the profile say the rest.
+#[derive(Debug, Clone, Default)]
+pub struct SessionOptions {
+    /// `--profile`.
+    pub profile: Option<String>,
+    /// `--region`.
+    pub region: Option<String>,
+    /// `--endpoint-url`.
+    pub endpoint_url: Option<String>,
+}
+
+/// Where calls go and as whom.
+#[derive(Debug, Clone)]
+pub struct Session {
+    base: SdkConfig,
+}
+
+impl Session {
+    /// Reads environment and profile. Makes no call.
+    pub async fn load(options: SessionOptions) -> Self {
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .retry_config(RetryConfig::adaptive().with_max_attempts(3))
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(Duration::from_secs(2))
+                    .operation_attempt_timeout(Duration::from_secs(8))
+                    .operation_timeout(Duration::from_secs(20))
+                    .build(),
+            );
+        if let Some(profile) = options.profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(region) = options.region {
+            loader = loader.region(Region::new(region));
+        }
+        if let Some(url) = options.endpoint_url {
+            loader = loader.endpoint_url(url);
+        }
+        Self { base: loader.load().await }
+    }
+
+    /// The same with the credentials that emulators expect, so that a lab never uses a person's own.
+    #[must_use]
+    pub fn with_test_credentials(self) -> Self {
+        let test = Credentials::new("test", "test", None, None, "lab");
+        let base = self.base.into_builder().credentials_provider(SharedCredentialsProvider::new(test)).build();
+        Self { base }
+    }
+
+    /// The endpoint that stands in for AWS, if one does.
+    #[must_use]
+    pub fn endpoint_url(&self) -> Option<&str> {
+        self.base.endpoint_url()
+    }
+
+    /// The region of the environment or profile.
+    #[must_use]
+    pub fn region(&self) -> Option<&str> {
+        self.base.region().map(Region::as_ref)
+    }
+
+    /// The account that the credentials belong to.
+    pub async fn account(&self, region: &RegionName) -> Result<String, AwsError> {
+        let identity = aws_sdk_sts::Client::new(&self.at(region))
+            .get_caller_identity()
+            .send()
+            .await
+            .map_err(failed("GetCallerIdentity"))?;
+        identity.account.ok_or(AwsError::Refused {
+            operation: "GetCallerIdentity",
+            code: "Empty".to_owned(),
+            message: "no account in the answer".to_owned(),
+        })
+    }
+
+    fn at(&self, region: &RegionName) -> SdkConfig {
+        self.base.clone().into_builder().region(Region::new(region.to_string())).build()
+    }
+
+    pub(crate) fn s3(&self, region: &RegionName) -> aws_sdk_s3::Client {
+        let config = aws_sdk_s3::config::Builder::from(&self.at(region))
+            // A stand-in answers on one host name for all buckets.
+            .force_path_style(self.endpoint_url().is_some())
+            .build();
+        aws_sdk_s3::Client::from_conf(config)
+    }
+
+    pub(crate) fn cloudformation(&self, region: &RegionName) -> aws_sdk_cloudformation::Client {
+        aws_sdk_cloudformation::Client::new(&self.at(region))
+    }
+
+    pub(crate) fn cloudwatch(&self, region: &RegionName) -> aws_sdk_cloudwatch::Client {
+        aws_sdk_cloudwatch::Client::new(&self.at(region))
+    }
+
+    pub(crate) fn eventbridge(&self, region: &RegionName) -> aws_sdk_eventbridge::Client {
+        aws_sdk_eventbridge::Client::new(&self.at(region))
+    }
+
+    pub(crate) fn lambda(&self, region: &RegionName) -> aws_sdk_lambda::Client {
+        aws_sdk_lambda::Client::new(&self.at(region))
+    }
+
+    pub(crate) fn sns(&self, region: &RegionName) -> aws_sdk_sns::Client {
+        aws_sdk_sns::Client::new(&self.at(region))
+    }
+
+    /// Route 53's control plane lives in us-east-1 alone (R43).
+    pub(crate) fn route53(&self) -> aws_sdk_route53::Client {
+        let us_east_1 = self.base.clone().into_builder().region(Region::new("us-east-1")).build();
+        aws_sdk_route53::Client::new(&us_east_1)
+    }
+}

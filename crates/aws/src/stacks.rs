@@ -1,0 +1,231 @@
+//! `CloudFormation` stacks: applied, watched resource by resource, deleted.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use aws_sdk_cloudformation::{
+    Client,
+    error::ProvideErrorMetadata,
+    types::{Capability, Parameter, Stack, StackEvent},
+};
+use domain::RegionName;
+
+use crate::{
+    Session,
+    error::{AwsError, failed},
+};
+
+/// Why a stack is not as it should be.
+#[derive(Debug, thiserror::Error)]
+pub enum StackError {
+    /// `CloudFormation` refused or is away.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// It ended in a failure.
+    #[error("stack {stack} in {region} ended as {status}: {}", .reasons.join("; "))]
+    Failed {
+        /// Where.
+        region: RegionName,
+        /// The stack.
+        stack: String,
+        /// `CloudFormation`'s status.
+        status: String,
+        /// What it says of each resource that failed.
+        reasons: Vec<String>,
+    },
+}
+
+/// Something that happened to a resource.
+#[derive(Debug, Clone)]
+pub struct ResourceEvent {
+    /// Where.
+    pub region: RegionName,
+    /// The stack.
+    pub stack: String,
+    /// The resource's logical id.
+    pub resource: String,
+    /// `CloudFormation`'s status.
+    pub status: String,
+    /// Why, when it failed.
+    pub reason: Option<String>,
+}
+
+/// What applying a template did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// There was no such stack.
+    Created,
+    /// Something changed.
+    Updated,
+    /// Nothing to do.
+    Unchanged,
+}
+
+/// The stacks of one region.
+pub(crate) struct Stacks<'a> {
+    cloudformation: Client,
+    region: &'a RegionName,
+    pace: Duration,
+    watch: &'a (dyn Fn(ResourceEvent) + Sync),
+}
+
+impl<'a> Stacks<'a> {
+    pub(crate) fn new(session: &Session, region: &'a RegionName, watch: &'a (dyn Fn(ResourceEvent) + Sync)) -> Self {
+        // A stand-in is done in milliseconds; AWS throttles who asks more often.
+        let pace = if session.endpoint_url().is_some() { 100 } else { 2_000 };
+        Self { cloudformation: session.cloudformation(region), region, pace: Duration::from_millis(pace), watch }
+    }
+
+    /// Creates or updates a stack, and waits.
+    pub(crate) async fn apply(&self, stack: &str, template: &str, parameters: &[(&str, String)]) -> Result<Applied, StackError> {
+        let parameters: Vec<_> = parameters
+            .iter()
+            .map(|(key, value)| Parameter::builder().parameter_key(*key).parameter_value(value).build())
+            .collect();
+        let status = self.status(stack).await?;
+        // Such a stack holds nothing and can only be deleted.
+        if matches!(status.as_deref(), Some("ROLLBACK_COMPLETE" | "REVIEW_IN_PROGRESS")) {
+            self.delete(stack).await?;
+        }
+        let exists = matches!(status.as_deref(), Some(s) if !matches!(s, "ROLLBACK_COMPLETE" | "REVIEW_IN_PROGRESS"));
+        let seen = if exists { self.events(stack).await?.iter().map(id).collect() } else { BTreeSet::new() };
+        if !exists {
+            self.cloudformation
+                .create_stack()
+                .stack_name(stack)
+                .template_body(template)
+                .set_parameters(Some(parameters))
+                .capabilities(Capability::CapabilityNamedIam)
+                .send()
+                .await
+                .map_err(failed("CreateStack"))?;
+            self.wait(stack, seen).await?;
+            return Ok(Applied::Created);
+        }
+        let update = self
+            .cloudformation
+            .update_stack()
+            .stack_name(stack)
+            .template_body(template)
+            .set_parameters(Some(parameters))
+            .capabilities(Capability::CapabilityNamedIam)
+            .send()
+            .await;
+        match update {
+            Ok(_) => {
+                self.wait(stack, seen).await?;
+                Ok(Applied::Updated)
+            }
+            Err(error) if error.message().is_some_and(|m| m.contains("No updates are to be performed")) => {
+                Ok(Applied::Unchanged)
+            }
+            Err(error) => Err(failed("UpdateStack")(error).into()),
+        }
+    }
+
+    /// Deletes a stack, and waits; one that does not exist is deleted.
+    pub(crate) async fn delete(&self, stack: &str) -> Result<(), StackError> {
+        if self.status(stack).await?.is_none() {
+            return Ok(());
+        }
+        let seen = self.events(stack).await?.iter().map(id).collect();
+        self.cloudformation.delete_stack().stack_name(stack).send().await.map_err(failed("DeleteStack"))?;
+        self.wait(stack, seen).await
+    }
+
+    /// Whether a stack holds a resource of that logical id.
+    pub(crate) async fn owns(&self, stack: &str, resource: &str) -> Result<bool, AwsError> {
+        let found = self
+            .cloudformation
+            .describe_stack_resource()
+            .stack_name(stack)
+            .logical_resource_id(resource)
+            .send()
+            .await;
+        match found {
+            Ok(_) => Ok(true),
+            Err(error) if error.message().is_some_and(|m| m.contains("does not exist")) => Ok(false),
+            Err(error) => Err(failed("DescribeStackResource")(error)),
+        }
+    }
+
+    async fn wait(&self, stack: &str, mut seen: BTreeSet<String>) -> Result<(), StackError> {
+        let mut reasons = Vec::new();
+        loop {
+            let status = self.status(stack).await?;
+            for event in self.events(stack).await?.iter().rev() {
+                if !seen.insert(id(event)) {
+                    continue;
+                }
+                let status = event.resource_status().map_or("", |s| s.as_str());
+                let resource = event.logical_resource_id().unwrap_or_default();
+                let reason = event.resource_status_reason().map(str::to_owned);
+                if status.ends_with("_FAILED") {
+                    reasons.push(format!("{resource}: {}", reason.as_deref().unwrap_or("no reason given")));
+                }
+                (self.watch)(ResourceEvent {
+                    region: self.region.clone(),
+                    stack: stack.to_owned(),
+                    resource: resource.to_owned(),
+                    status: status.to_owned(),
+                    reason,
+                });
+            }
+            match status.as_deref() {
+                None | Some("CREATE_COMPLETE" | "UPDATE_COMPLETE" | "DELETE_COMPLETE") => return Ok(()),
+                Some(status) if status.ends_with("_IN_PROGRESS") => tokio::time::sleep(self.pace).await,
+                Some(status) => {
+                    return Err(StackError::Failed {
+                        region: self.region.clone(),
+                        stack: stack.to_owned(),
+                        status: status.to_owned(),
+                        reasons,
+                    });
+                }
+            }
+        }
+    }
+
+    async fn status(&self, stack: &str) -> Result<Option<String>, AwsError> {
+        Ok(self.describe(stack).await?.and_then(|found| found.0.stack_status).map(|status| status.as_str().to_owned()))
+    }
+
+    /// A stack as it stands, `None` when it does not exist.
+    pub(crate) async fn describe(&self, stack: &str) -> Result<Option<Described>, AwsError> {
+        match self.cloudformation.describe_stacks().stack_name(stack).send().await {
+            Ok(found) => {
+                let stack = found.stacks.unwrap_or_default().into_iter().next();
+                let deleted = |stack: &Stack| stack.stack_status.as_ref().is_some_and(|s| s.as_str() == "DELETE_COMPLETE");
+                Ok(stack.filter(|stack| !deleted(stack)).map(Described))
+            }
+            Err(error) if error.message().is_some_and(|m| m.contains("does not exist")) => Ok(None),
+            Err(error) => Err(failed("DescribeStacks")(error)),
+        }
+    }
+
+    async fn events(&self, stack: &str) -> Result<Vec<StackEvent>, AwsError> {
+        match self.cloudformation.describe_stack_events().stack_name(stack).send().await {
+            Ok(found) => Ok(found.stack_events.unwrap_or_default()),
+            Err(error) if error.message().is_some_and(|m| m.contains("does not exist")) => Ok(Vec::new()),
+            Err(error) => Err(failed("DescribeStackEvents")(error)),
+        }
+    }
+}
+
+/// A stack as it stands.
+pub(crate) struct Described(Stack);
+
+impl Described {
+    pub(crate) fn parameter(&self, key: &str) -> Option<String> {
+        let found = self.0.parameters().iter().find(|parameter| parameter.parameter_key() == Some(key));
+        found?.parameter_value().map(str::to_owned)
+    }
+
+    pub(crate) fn output(&self, key: &str) -> Option<String> {
+        let found = self.0.outputs().iter().find(|output| output.output_key() == Some(key));
+        found?.output_value().map(str::to_owned)
+    }
+}
+
+fn id(event: &StackEvent) -> String {
+    event.event_id().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,267 @@
+//! State, observations and audit in S3, fenced by conditional writes.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
+
+use aws_sdk_s3::{Client, error::ProvideErrorMetadata, primitives::ByteStream};
+use aws_smithy_runtime_api::{
+    box_error::BoxError,
+    client::{
+        interceptors::{Intercept, context::BeforeDeserializationInterceptorContextRef},
+        runtime_components::RuntimeComponents,
+    },
+};
+use aws_smithy_types::{DateTime, config_bag::ConfigBag, date_time::Format};
+use domain::{
+    AuditEntry, AuditKind, DnsName, Observation, ObserverName, Period, RegionName, ServiceState,
+    StateError,
+};
+use futures::future::join_all;
+
+use crate::{
+    Session,
+    error::{AwsError, failed},
+    names::{Names, observation_key, state_key},
+};
+
+/// Why the store could not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// S3 refused or is away.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// The object is there but can't be used; it is left as it is.
+    #[error("s3://{bucket}/{key}: {source}")]
+    State {
+        /// The bucket.
+        bucket: String,
+        /// The key.
+        key: String,
+        /// What is wrong with it.
+        source: StateError,
+    },
+}
+
+/// The version that a conditional write expects to replace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Version {
+    /// No object yet.
+    Absent,
+    /// The object with this `ETag`.
+    Tag(String),
+}
+
+/// How a conditional write ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Write {
+    /// It took effect; the version that it made.
+    Won(Version),
+    /// Someone was first: read again.
+    Lost,
+}
+
+/// An observation and its age by the store's clock.
+#[derive(Debug, Clone)]
+pub struct Aged {
+    /// What was seen.
+    pub observation: Observation,
+    /// Since it was written.
+    pub age: Period,
+    /// The object's version.
+    pub version: Version,
+}
+
+/// The buckets of the control region.
+#[derive(Debug, Clone)]
+pub struct Store {
+    s3: Client,
+    state: String,
+    observations: String,
+}
+
+impl Store {
+    /// The store of a deployment. Makes no call.
+    #[must_use]
+    pub fn new(session: &Session, names: &Names, control: &RegionName) -> Self {
+        Self {
+            s3: session.s3(control),
+            state: names.state(control),
+            observations: names.observations(control),
+        }
+    }
+
+    /// A service's state, `None` before the first deployment.
+    pub async fn state(&self, service: &DnsName) -> Result<Option<(ServiceState, Version)>, StoreError> {
+        let key = state_key(service);
+        let Some(object) = get(&self.s3, &self.state, &key).await? else {
+            return Ok(None);
+        };
+        let state = ServiceState::parse(&object.body)
+            .map_err(|source| StoreError::State { bucket: self.state.clone(), key, source })?;
+        Ok(Some((state, object.version)))
+    }
+
+    /// Writes a service's state where the store still holds `expected`.
+    pub async fn save(&self, state: &ServiceState, expected: &Version) -> Result<Write, StoreError> {
+        let body = serde_json::to_vec_pretty(state).expect("the state is plain data");
+        Ok(self.put(&self.state, &state_key(&state.service), body, Some(expected)).await?)
+    }
+
+    /// Adds a line to the audit trail. Entries of the same moment and kind are the same entry.
+    pub async fn audit(&self, entry: &AuditEntry) -> Result<(), StoreError> {
+        let body = serde_json::to_vec_pretty(entry).expect("an audit entry is plain data");
+        let key = format!("audit/{}/{}-{}-{}.json", entry.service, entry.at, entry.epoch, audit_name(&entry.kind));
+        self.put(&self.state, &key, body, None).await?;
+        Ok(())
+    }
+
+    /// The latest observation of a service by each observer; one that can't be read is left out.
+    pub async fn observations(&self, service: &DnsName, observers: &BTreeSet<ObserverName>) -> Result<Vec<Aged>, StoreError> {
+        let all = join_all(observers.iter().map(|observer| self.observation(service, observer))).await;
+        let mut seen = Vec::new();
+        for one in all {
+            seen.extend(one?);
+        }
+        Ok(seen)
+    }
+
+    /// The latest observation of a service by one observer.
+    pub async fn observation(&self, service: &DnsName, observer: &ObserverName) -> Result<Option<Aged>, StoreError> {
+        let key = observation_key(observer, service);
+        let Some(object) = get(&self.s3, &self.observations, &key).await? else {
+            return Ok(None);
+        };
+        match serde_json::from_slice(&object.body) {
+            Ok(observation) => Ok(Some(Aged { observation, age: object.age, version: object.version })),
+            Err(error) => {
+                tracing::warn!(%observer, %error, "an observation can't be read and counts as none");
+                Ok(None)
+            }
+        }
+    }
+
+    /// The version of an observer's latest observation, to see whether a successor wrote it.
+    pub async fn observation_version(&self, service: &DnsName, observer: &ObserverName) -> Result<Version, StoreError> {
+        let head = self
+            .s3
+            .head_object()
+            .bucket(&self.observations)
+            .key(observation_key(observer, service))
+            .send()
+            .await;
+        match head {
+            Ok(head) => Ok(head.e_tag.map_or(Version::Absent, Version::Tag)),
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_not_found()) => Ok(Version::Absent),
+            Err(error) => Err(failed("HeadObject")(error).into()),
+        }
+    }
+
+    /// Writes an observation; an observer is the only writer of its own.
+    pub async fn observe(&self, observation: &Observation) -> Result<Version, StoreError> {
+        let body = serde_json::to_vec(observation).expect("an observation is plain data");
+        let key = observation_key(&observation.observer, &observation.service);
+        match self.put(&self.observations, &key, body, None).await? {
+            Write::Won(version) => Ok(version),
+            Write::Lost => Ok(Version::Absent),
+        }
+    }
+
+    async fn put(&self, bucket: &str, key: &str, body: Vec<u8>, expected: Option<&Version>) -> Result<Write, AwsError> {
+        let mut request = self
+            .s3
+            .put_object()
+            .bucket(bucket)
+            .key(key)
+            .content_type("application/json")
+            .body(ByteStream::from(body));
+        request = match expected {
+            None => request,
+            Some(Version::Absent) => request.if_none_match("*"),
+            Some(Version::Tag(tag)) => request.if_match(tag),
+        };
+        match request.send().await {
+            Ok(done) => Ok(Write::Won(done.e_tag.map_or(Version::Absent, Version::Tag))),
+            Err(error) => {
+                let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
+                // A retry of one's own write that had taken effect says the same: read again.
+                if matches!(code, Some("PreconditionFailed" | "ConditionalRequestConflict")) {
+                    return Ok(Write::Lost);
+                }
+                Err(failed("PutObject")(error))
+            }
+        }
+    }
+}
+
+fn audit_name(kind: &AuditKind) -> &'static str {
+    match kind {
+        AuditKind::Taken { .. } => "taken",
+        AuditKind::Applied { .. } => "applied",
+        AuditKind::Verified { .. } => "verified",
+        AuditKind::NotVerified { .. } => "not_verified",
+        AuditKind::Abandoned { .. } => "abandoned",
+        AuditKind::Recommended { .. } => "recommended",
+        AuditKind::Held { .. } => "held",
+        AuditKind::Paused { .. } => "paused",
+        AuditKind::Resumed { .. } => "resumed",
+    }
+}
+
+pub(crate) struct Object {
+    pub(crate) body: Vec<u8>,
+    age: Period,
+    version: Version,
+}
+
+/// Reads an object, `None` when there is none.
+pub(crate) async fn get(s3: &Client, bucket: &str, key: &str) -> Result<Option<Object>, AwsError> {
+    let clock = StoreClock::default();
+    let sent = s3.get_object().bucket(bucket).key(key).customize().interceptor(clock.clone()).send().await;
+    let object = match sent {
+        Ok(object) => object,
+        Err(error) if error.as_service_error().is_some_and(|e| e.is_no_such_key()) => return Ok(None),
+        Err(error) => return Err(failed("GetObject")(error)),
+    };
+    let age = object.last_modified.and_then(|written| clock.since(&written)).unwrap_or_default();
+    let version = object.e_tag.map_or(Version::Absent, Version::Tag);
+    let body = object.body.collect().await.map_err(|error| AwsError::Unreachable {
+        operation: "GetObject",
+        cause: error.to_string(),
+    })?;
+    Ok(Some(Object { body: body.to_vec(), age, version }))
+}
+
+/// Reads the store's clock from its answer: observers' clocks and ours may be wrong, S3's is the one they share.
+#[derive(Debug, Clone, Default)]
+struct StoreClock(Arc<Mutex<Option<DateTime>>>);
+
+impl StoreClock {
+    fn since(&self, written: &DateTime) -> Option<Period> {
+        let now = (*self.0.lock().ok()?)?;
+        let millis = now.to_millis().ok()?.saturating_sub(written.to_millis().ok()?);
+        Some(Period::millis(u64::try_from(millis).unwrap_or(0)))
+    }
+}
+
+#[aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint]
+impl Intercept for StoreClock {
+    fn name(&self) -> &'static str {
+        "StoreClock"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let date = context.response().headers().get("date");
+        let parsed = date.and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
+        if let Ok(mut clock) = self.0.lock() {
+            *clock = parsed;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,182 @@
+//! The decision: hold, with reasons, or a plan.
+
+use std::collections::BTreeMap;
+
+use domain::{
+    Actor, Failback, HoldReason, Mode, Phase, Plan, PlanKind, RegionName, RegionPhase, RegionTrack, Service,
+    ServiceState, VerdictAs,
+};
+use jiff::Timestamp;
+
+use crate::{
+    draft::{Draft, may_rearm},
+    evidence::{Evidence, NativeHealth},
+    reason,
+    scene::{Scene, against},
+    tally::Tally,
+};
+
+/// What to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing, and why; at least one reason.
+    Hold(Vec<HoldReason>),
+    /// This.
+    Plan(Box<Plan>),
+}
+
+/// Where a service stands and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// The region that is answered with, when that is known.
+    pub active: Option<RegionName>,
+    /// Where the service stands.
+    pub phase: Phase,
+    /// Each region's phase, and since when.
+    pub regions: BTreeMap<RegionName, RegionTrack>,
+    /// What to do.
+    pub outcome: Outcome,
+    /// The plan that the mode does not allow to carry out.
+    pub would: Option<Box<Plan>>,
+    /// When a failover could happen at the earliest if everything goes on as it is.
+    pub earliest_failover: Option<Timestamp>,
+}
+
+/// Decides by the policy. The same arguments give the same decision, whoever asks and however often.
+#[must_use]
+pub fn decide(service: &Service, state: &ServiceState, evidence: &Evidence, now: Timestamp) -> Decision {
+    let scene = Scene::new(service, state, evidence, now);
+    let ruling = rule(&scene).map(|draft| Box::new(draft.plan(&scene, Actor::Policy, Vec::new())));
+    let (outcome, would) = match (ruling, service.policy.mode) {
+        (Ok(plan), Mode::Auto) => (Outcome::Plan(plan), None),
+        (Ok(plan), Mode::Observe | Mode::Recommend) => {
+            (Outcome::Hold(vec![reason::mode(&service.policy, &plan)]), Some(plan))
+        }
+        (Err(reasons), _) => (Outcome::Hold(reasons), None),
+    };
+    let regions = scene.tallies.iter().map(|tally| {
+        let phase = tally.phase();
+        let since =
+            state.regions.get(tally.region).filter(|track| track.phase == phase).map_or(now, |track| track.since);
+        (tally.region.clone(), RegionTrack { phase, since })
+    });
+    Decision {
+        active: scene.active().map(|active| active.region.clone()),
+        phase: scene.phase(),
+        regions: regions.collect(),
+        outcome,
+        would,
+        earliest_failover: scene.earliest_failover(),
+    }
+}
+
+/// The rules, in order: the first that has something to say decides.
+fn rule<'a>(scene: &'a Scene<'_>) -> Result<Draft<'a>, Vec<HoldReason>> {
+    if let Some(paused) = &scene.state.paused {
+        return Err(vec![reason::paused(paused)]);
+    }
+    if let Some(in_flight) = &scene.state.in_flight {
+        return Err(vec![reason::in_flight(in_flight)]);
+    }
+    scene.quorum().map_err(|reason| vec![reason])?;
+    let active = scene.active().ok_or_else(|| vec![reason::active_unknown(scene)])?;
+    if let Some(left) = scene.state.slots.first().map(|slot| &slot.region).filter(|first| *first != active.region) {
+        return latch(left, active);
+    }
+    match active.phase() {
+        RegionPhase::Failed => leave(scene, active),
+        RegionPhase::Critical if active.rounds(VerdictAs::Down) < scene.service.policy.down_after => {
+            Err(vec![reason::counting(active, scene)])
+        }
+        RegionPhase::Critical => Err(vec![reason::not_corroborated(active, scene)]),
+        RegionPhase::Healthy | RegionPhase::Degraded | RegionPhase::Unknown => stay(scene, active),
+    }
+}
+
+/// Route 53 moved first: what it answers becomes PRIMARY. No traffic moves, so no cooldown and no budget.
+fn latch<'a>(left: &'a RegionName, active: &'a Tally<'_>) -> Result<Draft<'a>, Vec<HoldReason>> {
+    if !active.is_up() {
+        return Err(vec![reason::moved_but_not_up(active)]);
+    }
+    let because = vec![
+        format!("Route 53 answers with {} although {left} is PRIMARY: its own check moved first", active.region),
+        reason::seen_long(active, VerdictAs::Up),
+    ];
+    Ok(Draft { kind: PlanKind::Latch, from: left, to: active.region, because })
+}
+
+/// The active region has failed.
+fn leave<'a>(scene: &'a Scene<'_>, active: &'a Tally<'_>) -> Result<Draft<'a>, Vec<HoldReason>> {
+    let others = || scene.tallies.iter().filter(|tally| tally.region != active.region);
+    let Some(target) = others().find(|tally| against(tally).is_empty()) else {
+        return Err(if others().all(Tally::is_down) {
+            vec![reason::others_down(scene)]
+        } else {
+            others().flat_map(|tally| against(tally)).collect()
+        });
+    };
+    let policy = &scene.service.policy;
+    let waits = [
+        scene.cooldown_until().map(reason::cooldown),
+        scene.budget_until().map(|until| reason::budget(until, policy)),
+        scene.state.unverified.as_ref().map(reason::not_verified),
+    ];
+    let waits: Vec<_> = waits.into_iter().flatten().collect();
+    if !waits.is_empty() {
+        return Err(waits);
+    }
+    let because = [reason::seen_long(active, VerdictAs::Down)]
+        .into_iter()
+        .chain(active.signal().as_ref().map(reason::agrees))
+        .chain([reason::seen_long(target, VerdictAs::Up)]);
+    Ok(Draft { kind: PlanKind::Failover, from: active.region, to: target.region, because: because.collect() })
+}
+
+/// The active region need not be left: return to a better one, make a standby whole again, or rest.
+fn stay<'a>(scene: &'a Scene<'_>, active: &'a Tally<'_>) -> Result<Draft<'a>, Vec<HoldReason>> {
+    let policy = &scene.service.policy;
+    let mut reasons = vec![resting(active, scene)];
+    match (scene.returnable(active), policy.failback, &scene.state.unverified) {
+        (Some(better), Failback::Auto, None) => {
+            let because = vec![reason::seen_long(better, VerdictAs::Up), "the hold-down is over".to_owned()];
+            return Ok(Draft { kind: PlanKind::Failback, from: active.region, to: better.region, because });
+        }
+        // A return moves traffic too: never after a switch that nobody saw arrive.
+        (Some(_), Failback::Auto, Some(plan)) => reasons.push(reason::not_verified(plan)),
+        (Some(better), Failback::Manual, _) => reasons.push(reason::manual_failback(better)),
+        (None, ..) => reasons.extend(scene.tallies[..active.rank].iter().flat_map(|better| not_yet(better, scene))),
+    }
+    let returned: Vec<_> = scene.state.slots.iter().filter(|slot| may_rearm(scene, slot)).collect();
+    if returned.is_empty() {
+        return Err(reasons);
+    }
+    let because = returned.iter().filter_map(|slot| scene.tally(&slot.region));
+    let because =
+        because.map(|tally| format!("{}: it is a standby again", reason::seen_long(tally, VerdictAs::Up))).collect();
+    Ok(Draft { kind: PlanKind::Rearm, from: active.region, to: active.region, because })
+}
+
+fn resting(active: &Tally<'_>, scene: &Scene<'_>) -> HoldReason {
+    let policy = &scene.service.policy;
+    if active.phase() == RegionPhase::Unknown {
+        reason::active_unseen(active, policy)
+    } else if active.saying(VerdictAs::Down).next().is_some() {
+        reason::no_quorum(active, policy)
+    } else {
+        reason::healthy(active)
+    }
+}
+
+/// What a better region still lacks.
+fn not_yet(better: &Tally<'_>, scene: &Scene<'_>) -> Vec<HoldReason> {
+    let policy = &scene.service.policy;
+    let reasons = [
+        (!better.is_up_for_long()).then(|| reason::returning(better, policy)),
+        (better.native == NativeHealth::Unhealthy).then(|| reason::unhealthy(better)),
+        scene.hold_down_until().map(|until| reason::hold_down(better.region, until)),
+    ];
+    reasons.into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! Plans, made from what was decided: numbered, absolute, with the state that they expect to find.
+
+use domain::{
+    Actor, Arming, Epoch, Expectation, HoldReason, NativeReturn, Plan, PlanId, PlanKind, RegionName, Slot, Step,
+};
+
+use crate::{reason::later, scene::Scene, tally::Tally};
+
+/// What was decided, before it is numbered.
+#[derive(Debug)]
+pub(crate) struct Draft<'a> {
+    pub(crate) kind: PlanKind,
+    pub(crate) from: &'a RegionName,
+    pub(crate) to: &'a RegionName,
+    pub(crate) because: Vec<String>,
+}
+
+impl Draft<'_> {
+    /// The plan that carries it out; not to be begun later than it would have to be verified.
+    pub(crate) fn plan(self, scene: &Scene<'_>, by: Actor, forced: Vec<HoldReason>) -> Plan {
+        let slots = self.slots(scene);
+        let state = scene.state;
+        let epoch = state.epoch.next();
+        Plan {
+            id: id(scene, epoch, &slots),
+            service: scene.service.name.clone(),
+            epoch,
+            kind: self.kind,
+            from: self.from.clone(),
+            to: self.to.clone(),
+            by,
+            made_at: scene.now,
+            expires_at: later(scene.now, scene.service.policy.verify_within),
+            expects: Expectation { fence: state.fence.clone(), slots: state.slots.clone() },
+            steps: vec![Step::Switch(slots), Step::AwaitSync, Step::Verify(self.to.clone())],
+            because: self.because,
+            forced,
+        }
+    }
+
+    fn slots(&self, scene: &Scene<'_>) -> Vec<Slot> {
+        let slot = |region: &RegionName, arming| Slot { region: region.clone(), arming };
+        let before = |region: &RegionName| {
+            let slot = scene.state.slots.iter().find(|slot| slot.region == *region);
+            slot.map_or(Arming::Own, |slot| slot.arming)
+        };
+        let first = slot(self.to, Arming::Own);
+        let others = scene.tallies.iter().filter(|tally| tally.region != self.to);
+        match self.kind {
+            PlanKind::Failover | PlanKind::Latch => {
+                let left = match scene.service.policy.native_return {
+                    NativeReturn::Forbid => Arming::AlwaysUnhealthy,
+                    NativeReturn::Allow => Arming::Own,
+                };
+                let (leaving, staying): (Vec<_>, Vec<_>) = others.partition(|tally| tally.region == self.from);
+                let staying = staying.into_iter().map(|tally| slot(tally.region, before(tally.region)));
+                let leaving = leaving.into_iter().map(|tally| slot(tally.region, left));
+                [first].into_iter().chain(staying).chain(leaving).collect()
+            }
+            PlanKind::Failback => {
+                let others = others
+                    .map(|tally| slot(tally.region, if tally.is_up() { Arming::Own } else { before(tally.region) }));
+                [first].into_iter().chain(others).collect()
+            }
+            PlanKind::Rearm => {
+                let own = |it: &Slot| it.region == *self.to || may_rearm(scene, it);
+                let slots = scene.state.slots.iter();
+                slots.map(|it| slot(&it.region, if own(it) { Arming::Own } else { it.arming })).collect()
+            }
+        }
+    }
+}
+
+/// Whether a region that Route 53 was kept from is up for long enough to be a standby again.
+pub(crate) fn may_rearm(scene: &Scene<'_>, slot: &Slot) -> bool {
+    slot.arming == Arming::AlwaysUnhealthy && scene.tally(&slot.region).is_some_and(Tally::is_up_for_long)
+}
+
+/// The same for the same plan wherever it is computed, so that a replay is recognised.
+fn id(scene: &Scene<'_>, epoch: Epoch, slots: &[Slot]) -> PlanId {
+    let order =
+        slots.iter().flat_map(|slot| [if slot.arming == Arming::Own { " +" } else { " -" }, slot.region.as_str()]);
+    let hash = fnv1a(&format!("{} {epoch} {}{}", scene.service.name, scene.now, order.collect::<String>()));
+    format!("e{epoch}-{hash:08x}").parse().expect("letters, digits and a hyphen are an identifier")
+}
+
+/// FNV-1a: stable over builds and platforms, unlike the standard library's hasher.
+fn fnv1a(text: &str) -> u32 {
+    text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_is_fnv_1a() {
+        assert_eq!(fnv1a(""), 0x811c_9dc5);
+        assert_eq!(fnv1a("a"), 0xe40c_292c);
+        assert_eq!(fnv1a("foobar"), 0xbf9c_f968);
+    }
+}

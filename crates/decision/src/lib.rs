@@ -1,0 +1,26 @@
+//! What Pointsman decides: observers' words → phases → hold, with reasons, or a plan; and a plan's way to its end.
+//!
+//! Everything here is a function of its arguments: no I/O, no clock, no randomness.
+
+mod decide;
+mod draft;
+mod evidence;
+mod execution;
+#[cfg(test)]
+mod fixture;
+mod observe;
+mod order;
+#[cfg(test)]
+mod properties;
+mod reason;
+mod records;
+mod scene;
+mod tally;
+
+pub use decide::{Decision, Outcome, decide};
+pub use evidence::{Evidence, Hearing, NativeHealth, Sighting, Silence};
+pub use execution::{Action, Event, next, note, settle, take};
+pub use observe::{Measured, follow, needs_event, needs_write, verdict};
+pub use order::{Order, order};
+pub use records::{RecordsError, change_batch, fence_in, fence_set, is_ours, names, record_sets, slots_in};
+pub use tally::{Signal, Tally, Vote};

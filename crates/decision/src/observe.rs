@@ -1,0 +1,257 @@
+//! An observer's pure part: reports → verdict, rounds in a row, when to send an event, when to write.
+
+use std::collections::BTreeMap;
+
+use domain::{
+    Answering, ConfigHash, DnsName, Fault, OBSERVATION_FORMAT, Observation, ObserverName, Period, Policy, ProbeReport,
+    ProbeStatus, RegionName, RegionView, Round, Verdict,
+};
+use jiff::Timestamp;
+
+/// Rounds that may be missing (a late start, a handover between invocations) without ending a streak.
+const GAP: u64 = 3;
+
+/// The word on a region that its probes amount to.
+#[must_use]
+pub fn verdict(reports: &[ProbeReport]) -> Verdict {
+    let failed = || reports.iter().filter(|report| report.status == ProbeStatus::Failed);
+    if failed().any(|report| !is_own(report)) {
+        Verdict::Down
+    } else if reports.is_empty() || failed().any(is_own) {
+        Verdict::Unknown
+    } else if reports.iter().any(|report| report.status == ProbeStatus::Degraded) {
+        Verdict::Degraded
+    } else {
+        Verdict::Up
+    }
+}
+
+/// Whether a probe says something about the observer, not about the region.
+pub(crate) fn is_own(report: &ProbeReport) -> bool {
+    report.fault.is_some_and(Fault::is_own)
+}
+
+/// What one observer measured in one round, not yet compared with the round before.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measured {
+    /// The service.
+    pub service: DnsName,
+    /// Who measured.
+    pub observer: ObserverName,
+    /// Under which configuration.
+    pub config: ConfigHash,
+    /// In which invocation.
+    pub invocation: String,
+    /// floor(time / interval).
+    pub round: Round,
+    /// When the round ended, by the observer's clock.
+    pub at: Timestamp,
+    /// The probes of each region.
+    pub regions: BTreeMap<RegionName, Vec<ProbeReport>>,
+    /// Where the authoritative servers point.
+    pub answering: Answering,
+}
+
+/// The observation of a round, with the streaks that it continues.
+///
+/// A round done twice counts once; another configuration, or a gap of more than three rounds, begins anew.
+/// `quiet` is how many rounds may pass unwritten while a region is up: a predecessor's silence of that length means
+/// that it was up in each of them, since a change would have been written.
+#[must_use]
+pub fn follow(previous: Option<&Observation>, measured: Measured, quiet: u64) -> Observation {
+    let previous = previous.filter(|previous| {
+        previous.format == OBSERVATION_FORMAT
+            && previous.service == measured.service
+            && previous.observer == measured.observer
+            && previous.config == measured.config
+            && previous.round <= measured.round
+    });
+    let regions = measured.regions.into_iter().map(|(region, probes)| {
+        let verdict = verdict(&probes);
+        let before = previous.and_then(|previous| {
+            let view = previous.regions.get(&region)?;
+            let gap = measured.round.0 - previous.round.0;
+            let silent = previous.invocation != measured.invocation && verdict == Verdict::Up;
+            let counted = match gap {
+                _ if silent && gap <= quiet.saturating_add(GAP) => gap,
+                0 => 0,
+                1..=GAP => 1,
+                _ => return None,
+            };
+            let counted = u32::try_from(counted).unwrap_or(u32::MAX);
+            (view.verdict == verdict).then(|| (view.streak.saturating_add(counted), view.since))
+        });
+        let (streak, since) = before.unwrap_or((1, measured.at));
+        (region, RegionView { verdict, streak, since, probes })
+    });
+    Observation {
+        format: OBSERVATION_FORMAT,
+        regions: regions.collect(),
+        service: measured.service,
+        observer: measured.observer,
+        config: measured.config,
+        invocation: measured.invocation,
+        round: measured.round,
+        at: measured.at,
+        answering: measured.answering,
+    }
+}
+
+/// Whether the failover Lambda must look at once: some region is not up, or has just been up for long enough.
+#[must_use]
+pub fn needs_event(current: &Observation, policy: &Policy) -> bool {
+    current.regions.values().any(|view| view.verdict != Verdict::Up || view.streak == policy.up_after)
+}
+
+/// Whether the observation must be written: what calls for an event, a change, or `keep_alive` since the last.
+#[must_use]
+pub fn needs_write(
+    last_written: Option<&Observation>,
+    current: &Observation,
+    policy: &Policy,
+    keep_alive: Period,
+    now: Timestamp,
+) -> bool {
+    let Some(last) = last_written else { return true };
+    let verdicts =
+        |of: &Observation| of.regions.iter().map(|(region, view)| (region.clone(), view.verdict)).collect::<Vec<_>>();
+    needs_event(current, policy)
+        || last.config != current.config
+        || last.answering != current.answering
+        || verdicts(last) != verdicts(current)
+        // A clock that went back tells nothing about the last write.
+        || now < last.at
+        || now.duration_since(last.at) >= keep_alive.signed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{World, failed, ok, report};
+
+    fn measured(round: u64, reports: &[ProbeReport]) -> Measured {
+        let world = World::new();
+        Measured {
+            service: world.service().name.clone(),
+            observer: "us-east-2".parse().unwrap(),
+            config: world.config.hash(),
+            invocation: "one".to_owned(),
+            round: Round(round),
+            at: Timestamp::from_second(i64::try_from(round).unwrap() * 10).unwrap(),
+            regions: BTreeMap::from([("us-east-1".parse().unwrap(), reports.to_vec())]),
+            answering: Answering::Unknown,
+        }
+    }
+
+    fn view(observation: &Observation) -> (Verdict, u32, i64) {
+        let view = &observation.regions["us-east-1"];
+        (view.verdict, view.streak, view.since.as_second())
+    }
+
+    #[test]
+    fn a_verdict_is_the_worst_that_is_not_the_observers_own() {
+        let degraded = report("http", ProbeStatus::Degraded, None);
+        let own = failed("http", Fault::Observer);
+        let foreign = failed("tcp", Fault::ConnectRefused);
+        assert_eq!(verdict(&[]), Verdict::Unknown);
+        assert_eq!(verdict(&[ok("http"), ok("tcp")]), Verdict::Up);
+        assert_eq!(verdict(&[ok("tcp"), degraded.clone()]), Verdict::Degraded);
+        assert_eq!(verdict(&[degraded.clone(), own.clone()]), Verdict::Unknown);
+        assert_eq!(verdict(&[failed("http", Fault::Blocked)]), Verdict::Unknown);
+        assert_eq!(verdict(&[own, degraded, foreign]), Verdict::Down);
+        assert_eq!(verdict(&[report("http", ProbeStatus::Failed, None)]), Verdict::Down);
+    }
+
+    #[test]
+    fn a_streak_grows_with_each_round_and_across_invocations() {
+        let down = [failed("http", Fault::HttpTimeout)];
+        let first = follow(None, measured(100, &down), 0);
+        assert_eq!(view(&first), (Verdict::Down, 1, 1000));
+        let second = follow(Some(&first), measured(101, &down), 0);
+        assert_eq!(view(&second), (Verdict::Down, 2, 1000));
+        let turned = follow(Some(&second), measured(102, &[ok("http")]), 0);
+        assert_eq!(view(&turned), (Verdict::Up, 1, 1020));
+    }
+
+    #[test]
+    fn a_round_done_twice_counts_once() {
+        let first = follow(None, measured(100, &[ok("http")]), 0);
+        let again = follow(Some(&first), measured(100, &[ok("http")]), 0);
+        assert_eq!(view(&again), (Verdict::Up, 1, 1000));
+    }
+
+    #[test]
+    fn a_streak_survives_three_rounds_and_no_more() {
+        let first = follow(None, measured(100, &[ok("http")]), 0);
+        assert_eq!(view(&follow(Some(&first), measured(103, &[ok("http")]), 0)).1, 2);
+        assert_eq!(view(&follow(Some(&first), measured(104, &[ok("http")]), 0)).1, 1);
+        assert_eq!(view(&follow(Some(&first), measured(99, &[ok("http")]), 0)).1, 1);
+    }
+
+    #[test]
+    fn a_streak_belongs_to_one_configuration_service_and_observer() {
+        let first = follow(None, measured(100, &[ok("http")]), 0);
+        let config = World::with("up_after = 30").config.hash();
+        let other = Measured { config, ..measured(101, &[ok("http")]) };
+        assert_eq!(view(&follow(Some(&first), other, 0)).1, 1);
+        let other = Measured { observer: "us-west-2".parse().unwrap(), ..measured(101, &[ok("http")]) };
+        assert_eq!(view(&follow(Some(&first), other, 0)).1, 1);
+        let other = Measured { service: "other.example.com".parse().unwrap(), ..measured(101, &[ok("http")]) };
+        assert_eq!(view(&follow(Some(&first), other, 0)).1, 1);
+    }
+
+    #[test]
+    fn a_successor_counts_the_rounds_that_its_predecessor_was_silent_about() {
+        let successor = |round, report| Measured { invocation: "two".to_owned(), ..measured(round, &[report]) };
+        let up = follow(None, measured(100, &[ok("http")]), 30);
+        assert_eq!(view(&follow(Some(&up), successor(130, ok("http")), 30)).1, 31);
+        assert_eq!(view(&follow(Some(&up), successor(134, ok("http")), 30)).1, 1, "longer than it may be silent");
+        // Whatever is not up is written in every round: silence says nothing then.
+        let down = follow(None, measured(100, &[failed("http", Fault::Tls)]), 30);
+        assert_eq!(view(&follow(Some(&down), successor(103, failed("http", Fault::Tls)), 30)).1, 2);
+        assert_eq!(view(&follow(Some(&down), successor(104, failed("http", Fault::Tls)), 30)).1, 1);
+    }
+
+    #[test]
+    fn an_event_is_due_while_not_up_and_when_up_for_long_enough() {
+        let policy = &World::new().service().policy.clone();
+        let mut observation = follow(None, measured(100, &[ok("http")]), 0);
+        let mut with = |verdict, streak| {
+            for view in observation.regions.values_mut() {
+                (view.verdict, view.streak) = (verdict, streak);
+            }
+            needs_event(&observation, policy)
+        };
+        assert!(!with(Verdict::Up, 1));
+        assert!(!with(Verdict::Up, 19));
+        assert!(with(Verdict::Up, 20));
+        assert!(!with(Verdict::Up, 21));
+        assert!(with(Verdict::Degraded, 7));
+        assert!(with(Verdict::Unknown, 7));
+        assert!(with(Verdict::Down, 7));
+    }
+
+    #[test]
+    fn a_write_is_due_on_change_and_every_half_minute() {
+        let policy = World::new().service().policy.clone();
+        let keep_alive = Period::seconds(30);
+        let last = follow(None, measured(100, &[ok("http")]), 0);
+        let due = |last: Option<&Observation>, current: &Observation, after: i64| {
+            let now = Timestamp::from_second(1000 + after).unwrap();
+            needs_write(last, current, &policy, keep_alive, now)
+        };
+        assert!(due(None, &last, 0));
+        let same = follow(Some(&last), measured(101, &[ok("http")]), 0);
+        assert!(!due(Some(&last), &same, 0));
+        assert!(!due(Some(&last), &same, 29));
+        assert!(due(Some(&last), &same, 30));
+        assert!(due(Some(&last), &same, -1));
+        let moved = Observation { answering: Answering::Mixed, ..same.clone() };
+        assert!(due(Some(&last), &moved, 10));
+        let other = Observation { config: World::with("up_after = 30").config.hash(), ..same.clone() };
+        assert!(due(Some(&last), &other, 10));
+        let down = follow(Some(&last), measured(101, &[failed("http", Fault::Tls)]), 0);
+        assert!(due(Some(&last), &down, 10));
+        assert!(due(Some(&down), &same, 10));
+    }
+}

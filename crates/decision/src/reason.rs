@@ -1,0 +1,274 @@
+//! The reasons for doing nothing, as sentences for an engineer half awake.
+
+use std::fmt;
+
+use domain::{Answering, HoldCode, HoldReason, InFlight, Paused, Period, Plan, PlanId, Policy, RegionName, VerdictAs};
+use jiff::Timestamp;
+
+use crate::{
+    evidence::{NativeHealth, Silence},
+    scene::Scene,
+    tally::{Signal, Tally},
+};
+
+/// A time moved on, within what a timestamp can hold.
+pub(crate) fn later(at: Timestamp, by: Period) -> Timestamp {
+    at.saturating_add(by.signed()).unwrap_or(Timestamp::MAX)
+}
+
+/// How long so many rounds take.
+pub(crate) fn rounds(policy: &Policy, rounds: u32) -> Period {
+    Period(policy.interval.0.saturating_mul(rounds))
+}
+
+fn hold(code: HoldCode, text: String) -> HoldReason {
+    HoldReason { code, text }
+}
+
+/// The time of day, as it stands in a log.
+fn clock(at: Timestamp) -> impl fmt::Display {
+    at.strftime("%H:%M:%S UTC")
+}
+
+/// `a, b and c`.
+fn list<T: fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
+    let mut items: Vec<_> = items.into_iter().map(|item| item.to_string()).collect();
+    let last = items.pop().unwrap_or_default();
+    if items.is_empty() { last } else { format!("{} and {last}", items.join(", ")) }
+}
+
+/// `us-east-1 is down for 2 of 3 observers (a and b)`.
+pub(crate) fn seen(tally: &Tally<'_>, what: VerdictAs) -> String {
+    let who: Vec<_> = tally.saying(what).map(|vote| vote.observer).collect();
+    let word = match what {
+        VerdictAs::Up => "up",
+        VerdictAs::Down => "down",
+    };
+    let names = if who.is_empty() { String::new() } else { format!(" ({})", list(&who)) };
+    format!("{} is {word} for {} of {} observers{names}", tally.region, who.len(), tally.observers)
+}
+
+/// The same with the rounds in a row.
+pub(crate) fn seen_long(tally: &Tally<'_>, what: VerdictAs) -> String {
+    let rounds = tally.rounds(what);
+    let plural = if rounds == 1 { "round" } else { "rounds" };
+    format!("{}, for {rounds} {plural} in a row", seen(tally, what))
+}
+
+/// What agrees that a region is down.
+pub(crate) fn agrees(signal: &Signal<'_>) -> String {
+    match signal {
+        Signal::NotAsked => "the policy asks for no independent signal".to_owned(),
+        Signal::NativeCheck => "Route 53's own check is unhealthy too".to_owned(),
+        Signal::Probes(probes) => format!("the probes {} each fail for a quorum", list(probes)),
+        Signal::Unanimity => "no independent signal can be had, and all who know agree for twice as long".to_owned(),
+    }
+}
+
+pub(crate) fn healthy(active: &Tally<'_>) -> HoldReason {
+    hold(HoldCode::Healthy, seen(active, VerdictAs::Up))
+}
+
+pub(crate) fn no_quorum(active: &Tally<'_>, policy: &Policy) -> HoldReason {
+    hold(
+        HoldCode::NoQuorum,
+        format!("{}; {} must agree before it counts", seen(active, VerdictAs::Down), policy.quorum),
+    )
+}
+
+pub(crate) fn active_unseen(active: &Tally<'_>, policy: &Policy) -> HoldReason {
+    let known = active.votes.len();
+    let text = format!(
+        "only {known} of {} observers can tell how {} is, and {} must",
+        active.observers, active.region, policy.min_observers
+    );
+    hold(HoldCode::QuorumLost, text)
+}
+
+pub(crate) fn in_flight(InFlight { plan, taken_at, .. }: &InFlight) -> HoldReason {
+    let text = format!(
+        "plan {} ({} from {} to {}), taken at {}, is being carried out",
+        plan.id,
+        plan.kind,
+        plan.from,
+        plan.to,
+        clock(*taken_at)
+    );
+    hold(HoldCode::PlanInFlight, text)
+}
+
+pub(crate) fn paused(Paused { by, at, reason }: &Paused) -> HoldReason {
+    let text = format!(
+        "decisions are paused by {by} since {at}: {reason}. Route 53's own checks are not stopped by this and may still move the traffic"
+    );
+    hold(HoldCode::Paused, text)
+}
+
+pub(crate) fn mode(policy: &Policy, plan: &Plan) -> HoldReason {
+    // Without times, so that the same plan reads the same at the next look.
+    let text = format!(
+        "the mode is `{}`: a {} from {} to {} would be planned now",
+        format!("{:?}", policy.mode).to_lowercase(),
+        plan.kind,
+        plan.from,
+        plan.to
+    );
+    hold(HoldCode::Mode, text)
+}
+
+fn silences(scene: &Scene<'_>) -> String {
+    list(scene.hearing.silent.iter().map(|(observer, silence)| format!("{observer} {silence}")))
+}
+
+pub(crate) fn quorum_lost(scene: &Scene<'_>) -> HoldReason {
+    let text = format!(
+        "only {} of {} observers know anything, and {} must: {}",
+        scene.hearing.knowing.len(),
+        scene.hearing.observers,
+        scene.service.policy.min_observers,
+        silences(scene)
+    );
+    hold(HoldCode::QuorumLost, text)
+}
+
+/// Every observer that can see sees every region down.
+pub(crate) fn everything_down(scene: &Scene<'_>) -> HoldReason {
+    let who =
+        scene.hearing.silent.iter().filter(|(_, silence)| *silence == Silence::AllDown).map(|(observer, _)| observer);
+    let text = format!(
+        "{} each see every region down ({}), so there is nowhere to move to",
+        list(who),
+        list(scene.tallies.iter().map(|tally| tally.region))
+    );
+    hold(HoldCode::AllRegionsDown, text)
+}
+
+/// The active region has failed, and every other is down by quorum.
+pub(crate) fn others_down(scene: &Scene<'_>) -> HoldReason {
+    let text = list(scene.tallies.iter().map(|tally| seen(tally, VerdictAs::Down)));
+    hold(HoldCode::AllRegionsDown, format!("{text}, so there is nowhere to move to"))
+}
+
+pub(crate) fn active_unknown(scene: &Scene<'_>) -> HoldReason {
+    let what = match scene.answering {
+        Answering::Region(region) => format!("answer with {region}, which is none of the service's regions"),
+        Answering::Mixed => "differ, and no quorum of observers names one region".to_owned(),
+        Answering::Other(what) => format!("answer with {what}, which is no region's"),
+        Answering::Unknown => "do not answer us, and no quorum of observers names one region".to_owned(),
+    };
+    let text = format!("the zone's name servers {what}: which region is active is not guessed");
+    hold(HoldCode::ActiveUnknown, text)
+}
+
+pub(crate) fn counting(active: &Tally<'_>, scene: &Scene<'_>) -> HoldReason {
+    let policy = &scene.service.policy;
+    let alone = policy.corroborate && active.signal().is_none() && !active.has_signal();
+    let needed = if alone { active.rounds_alone() } else { policy.down_after };
+    let text = format!(
+        "{}, for {} of {needed} rounds in a row{}",
+        seen(active, VerdictAs::Down),
+        active.rounds(VerdictAs::Down),
+        earliest(scene)
+    );
+    hold(HoldCode::Counting, text)
+}
+
+pub(crate) fn not_corroborated(active: &Tally<'_>, scene: &Scene<'_>) -> HoldReason {
+    let failing = active.failing_probes();
+    let native = match active.native {
+        NativeHealth::Healthy => "healthy",
+        NativeHealth::Unhealthy => "unhealthy",
+        NativeHealth::Unknown => "unknown",
+    };
+    let missing = if active.has_signal() {
+        let probes = match failing.as_slice() {
+            [] => "no single probe fails for a quorum".to_owned(),
+            [one] => format!("only the probe {one} fails for a quorum"),
+            more => format!("the probes {} fail for a quorum", list(more)),
+        };
+        format!("but no independent signal agrees: Route 53's own check is {native}, and {probes}")
+    } else {
+        format!(
+            "and no independent signal can be had (Route 53's own check is {native}, and there is one probe), so all who know must agree for {} rounds{}",
+            active.rounds_alone(),
+            earliest(scene)
+        )
+    };
+    hold(HoldCode::NotCorroborated, format!("{}, {missing}", seen_long(active, VerdictAs::Down)))
+}
+
+fn earliest(scene: &Scene<'_>) -> String {
+    scene
+        .earliest_failover()
+        .map_or_else(String::new, |at| format!("; a failover could happen at {} at the earliest", clock(at)))
+}
+
+pub(crate) fn not_up(target: &Tally<'_>) -> HoldReason {
+    hold(HoldCode::NoTarget, format!("{}, which is not enough to move traffic there", seen(target, VerdictAs::Up)))
+}
+
+pub(crate) fn unhealthy(target: &Tally<'_>) -> HoldReason {
+    let text = format!("Route 53's own check holds {} unhealthy, so Route 53 would not answer with it", target.region);
+    hold(HoldCode::TargetUnhealthy, text)
+}
+
+/// Route 53 moved to a region that is not seen up: it is not made PRIMARY.
+pub(crate) fn moved_but_not_up(active: &Tally<'_>) -> HoldReason {
+    let text = format!(
+        "Route 53 has moved to {} by itself, but {}: it is not made PRIMARY",
+        active.region,
+        seen(active, VerdictAs::Up)
+    );
+    hold(HoldCode::NoTarget, text)
+}
+
+pub(crate) fn cooldown(until: Timestamp) -> HoldReason {
+    hold(HoldCode::Cooldown, format!("the last switch was not long ago: no automatic failover before {}", clock(until)))
+}
+
+pub(crate) fn budget(until: Timestamp, policy: &Policy) -> HoldReason {
+    let used = format!(
+        "the budget of {} automatic failovers in {} is used up",
+        policy.max_auto_failovers_per_hour, policy.budget_window
+    );
+    let text = if until == Timestamp::MAX { used } else { format!("{used}; the next may happen at {}", clock(until)) };
+    hold(HoldCode::Budget, text)
+}
+
+pub(crate) fn not_verified(plan: &PlanId) -> HoldReason {
+    hold(
+        HoldCode::NotVerified,
+        format!("the switch of plan {plan} was not verified in time: a person must look before traffic is moved again"),
+    )
+}
+
+pub(crate) fn hold_down(region: &RegionName, until: Timestamp) -> HoldReason {
+    hold(HoldCode::HoldDown, format!("traffic does not return to {region} before {}", clock(until)))
+}
+
+pub(crate) fn returning(region: &Tally<'_>, policy: &Policy) -> HoldReason {
+    let rounds = region.rounds(VerdictAs::Up).min(policy.up_after);
+    let text = format!(
+        "{}, for {rounds} of the {} rounds in a row that a return needs",
+        seen(region, VerdictAs::Up),
+        policy.up_after
+    );
+    hold(HoldCode::Returning, text)
+}
+
+pub(crate) fn manual_failback(region: &Tally<'_>) -> HoldReason {
+    let text = format!(
+        "{} could be returned to, and failback is by hand: run `pointsman failback`",
+        seen_long(region, VerdictAs::Up)
+    );
+    hold(HoldCode::ManualFailback, text)
+}
+
+pub(crate) fn already_there(region: &RegionName) -> HoldReason {
+    hold(HoldCode::AlreadyThere, format!("the zone's name servers answer with {region} already"))
+}
+
+pub(crate) fn unknown_region(region: &RegionName, scene: &Scene<'_>) -> HoldReason {
+    let known = list(scene.tallies.iter().map(|tally| tally.region));
+    hold(HoldCode::UnknownRegion, format!("{region} is not a region of {}, which has {known}", scene.service.name))
+}

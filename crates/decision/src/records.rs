@@ -1,0 +1,183 @@
+//! Slots as record sets: failover pairs, nested where there are more than two regions, and the fence beside them.
+
+use std::collections::BTreeSet;
+
+use domain::{Arming, CheckId, DnsName, NativeChecks, Plan, Region, RegionName, Service, Slot};
+use route53::{Action, Change, Name, RecordSet, RecordType, Role, Routing, Target};
+
+/// The fence's TTL: nobody caches what tells the newest plan.
+const FENCE_TTL: u32 = 1;
+
+/// Why slots can't be written as record sets: the deployment does not match the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RecordsError {
+    /// A plan names a region that the configuration does not.
+    #[error("region `{0}` is in the plan, not in the configuration")]
+    UnknownRegion(RegionName),
+    /// `deploy` makes a check for each region.
+    #[error("region `{0}` has no Route 53 health check; run `pointsman deploy`")]
+    NoCheck(RegionName),
+}
+
+/// All record sets of a service but the fence, for every type that its regions answer.
+pub fn record_sets(service: &Service, slots: &[Slot], checks: &NativeChecks) -> Result<Vec<RecordSet>, RecordsError> {
+    let kinds: BTreeSet<_> = service.regions.iter().flat_map(kinds).collect();
+    let last = slots.len().saturating_sub(1);
+    let mut sets = Vec::new();
+    for kind in kinds {
+        for (level, slot) in slots.iter().enumerate() {
+            let region = service
+                .region(&slot.region)
+                .ok_or_else(|| RecordsError::UnknownRegion(slot.region.clone()))?;
+            let set = |level, role, target, check: Option<&CheckId>| RecordSet {
+                name: level_name(service, level),
+                kind,
+                routing: Routing::Failover { id: role_id(role).into(), role },
+                target,
+                health_check: check.map(|check| check.as_str().into()),
+            };
+            let target = Target::Values { ttl: service.ttl_s, values: values(region, kind) };
+            let check = Some(check(slot, checks)?);
+            if level == last {
+                sets.push(set(level.saturating_sub(1), Role::Secondary, target, check));
+                continue;
+            }
+            sets.push(set(level, Role::Primary, target, check));
+            if level + 1 < last {
+                let below = Target::Alias {
+                    zone: service.hosted_zone.to_string(),
+                    name: level_name(service, level + 1),
+                    evaluate_target_health: true,
+                };
+                sets.push(set(level, Role::Secondary, below, None));
+            }
+        }
+    }
+    Ok(sets)
+}
+
+/// The TXT record that holds the epoch.
+#[must_use]
+pub fn fence_set(service: &Service, fence: &str) -> RecordSet {
+    RecordSet {
+        name: name(&service.fence_name()),
+        kind: RecordType::Txt,
+        routing: Routing::Simple,
+        target: Target::Values { ttl: FENCE_TTL, values: vec![format!("\"{fence}\"")] },
+        health_check: None,
+    }
+}
+
+/// A plan's one atomic change batch. Route 53 refuses it whole (R40) unless the fence is what the plan expects.
+pub fn change_batch(service: &Service, plan: &Plan, checks: &NativeChecks) -> Result<Vec<Change>, RecordsError> {
+    let change = |action, set| Change { action, set };
+    let mut batch = vec![
+        change(Action::Delete, fence_set(service, &plan.expects.fence)),
+        change(Action::Create, fence_set(service, &plan.fence())),
+    ];
+    let sets = record_sets(service, plan.slots(), checks)?;
+    batch.extend(sets.into_iter().map(|set| change(Action::Upsert, set)));
+    Ok(batch)
+}
+
+/// Whether a record's name is one that a service's plans write.
+#[must_use]
+pub fn is_ours(service: &Service, record: &Name) -> bool {
+    (0..service.regions.len()).any(|level| level_name(service, level) == *record)
+        || name(&service.fence_name()) == *record
+}
+
+/// All names that a service's plans write, as `deploy` allows them to the failover function.
+#[must_use]
+pub fn names(service: &Service) -> Vec<Name> {
+    let levels = service.regions.len().saturating_sub(1).max(1);
+    (0..levels)
+        .map(|level| level_name(service, level))
+        .chain([name(&service.fence_name())])
+        .collect()
+}
+
+/// The fence that stands among a zone's record sets.
+#[must_use]
+pub fn fence_in(service: &Service, sets: &[RecordSet]) -> Option<String> {
+    let set = sets.iter().find(|set| set.kind == RecordType::Txt && set.name == name(&service.fence_name()))?;
+    match &set.target {
+        Target::Values { values, .. } => values.first().map(|value| value.trim_matches('"').to_owned()),
+        Target::Alias { .. } => None,
+    }
+}
+
+/// The slots that a zone's record sets stand for, `None` when they are not ours: by hand, without the state.
+#[must_use]
+pub fn slots_in(service: &Service, sets: &[RecordSet], checks: &NativeChecks) -> Option<Vec<Slot>> {
+    let kind = service.regions.iter().flat_map(kinds).next()?;
+    let mut slots = Vec::new();
+    let levels = service.regions.len() - 1;
+    for level in 0..levels {
+        let roles: &[Role] = if level + 1 == levels { &[Role::Primary, Role::Secondary] } else { &[Role::Primary] };
+        for role in roles {
+            let found = sets.iter().find(|set| {
+                set.name == level_name(service, level)
+                    && set.kind == kind
+                    && matches!(&set.routing, Routing::Failover { role: r, .. } if r == role)
+            })?;
+            let Target::Values { values: answered, .. } = &found.target else { return None };
+            let region = service.regions.iter().find(|region| values(region, kind) == *answered)?;
+            let unhealthy = found.health_check.as_ref().is_some_and(|c| c.as_str() == checks.always_unhealthy.as_str());
+            let arming = if unhealthy { Arming::AlwaysUnhealthy } else { Arming::Own };
+            slots.push(Slot { region: region.name.clone(), arming });
+        }
+    }
+    Some(slots)
+}
+
+fn check<'a>(slot: &Slot, checks: &'a NativeChecks) -> Result<&'a CheckId, RecordsError> {
+    match slot.arming {
+        Arming::AlwaysUnhealthy => Ok(&checks.always_unhealthy),
+        Arming::Own => {
+            checks.own.get(&slot.region).ok_or_else(|| RecordsError::NoCheck(slot.region.clone()))
+        }
+    }
+}
+
+fn kinds(region: &Region) -> Vec<RecordType> {
+    let targets = &region.targets;
+    [
+        (RecordType::A, !targets.a.is_empty()),
+        (RecordType::Aaaa, !targets.aaaa.is_empty()),
+        (RecordType::Cname, targets.cname.is_some()),
+    ]
+    .into_iter()
+    .filter_map(|(kind, has)| has.then_some(kind))
+    .collect()
+}
+
+fn values(region: &Region, kind: RecordType) -> Vec<String> {
+    match kind {
+        RecordType::A => region.targets.a.iter().map(ToString::to_string).collect(),
+        RecordType::Aaaa => region.targets.aaaa.iter().map(ToString::to_string).collect(),
+        RecordType::Cname => region.targets.cname.iter().map(|name| format!("{name}.")).collect(),
+        _ => Vec::new(),
+    }
+}
+
+const fn role_id(role: Role) -> &'static str {
+    match role {
+        Role::Primary => "primary",
+        Role::Secondary => "secondary",
+    }
+}
+
+/// The name of a level: the service's own, then one below it a further region.
+fn level_name(service: &Service, level: usize) -> Name {
+    if level == 0 {
+        return name(&service.name);
+    }
+    format!("_pointsman-{level}.{}", service.name)
+        .parse()
+        .expect("a service's name leaves room for the label; checked when read")
+}
+
+fn name(text: &DnsName) -> Name {
+    text.as_str().parse().expect("a DNS name is a Route 53 name")
+}

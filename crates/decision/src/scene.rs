@@ -1,0 +1,133 @@
+//! Everything that one decision looks at, prepared once.
+
+use domain::{Answering, HoldReason, Phase, RegionName, Service, ServiceState};
+use jiff::Timestamp;
+
+use crate::{
+    evidence::{Evidence, Hearing, NativeHealth, Silence},
+    reason::{self, later},
+    tally::Tally,
+};
+
+/// One service at one moment, as everyone together sees it.
+#[derive(Debug)]
+pub(crate) struct Scene<'a> {
+    pub(crate) service: &'a Service,
+    pub(crate) state: &'a ServiceState,
+    pub(crate) answering: &'a Answering,
+    pub(crate) now: Timestamp,
+    pub(crate) hearing: Hearing<'a>,
+    /// In the order of preference.
+    pub(crate) tallies: Vec<Tally<'a>>,
+}
+
+impl<'a> Scene<'a> {
+    pub(crate) fn new(service: &'a Service, state: &'a ServiceState, evidence: &'a Evidence, now: Timestamp) -> Self {
+        let hearing = evidence.hear(service, now);
+        let tallies = Tally::all(service, &hearing, &evidence.native);
+        Self { service, state, answering: &evidence.answering, now, hearing, tallies }
+    }
+
+    pub(crate) fn tally(&self, region: &RegionName) -> Option<&Tally<'a>> {
+        self.tallies.iter().find(|tally| tally.region == region)
+    }
+
+    /// The region that is answered with: as we see it, else as a quorum of observers does.
+    pub(crate) fn active(&self) -> Option<&Tally<'a>> {
+        let named = |tally: &&Tally<'_>| {
+            let naming = self.hearing.knowing.iter().filter(|it| it.answering.region() == Some(tally.region));
+            naming.count() >= self.service.policy.quorum
+        };
+        match self.answering {
+            Answering::Region(region) => self.tally(region),
+            // We see the answer, and it is nobody's: what observers saw before is history.
+            Answering::Other(_) => None,
+            Answering::Mixed | Answering::Unknown => {
+                let mut candidates = self.tallies.iter().filter(named);
+                candidates.next().filter(|_| candidates.next().is_none())
+            }
+        }
+    }
+
+    /// Whether enough observers know anything at all.
+    pub(crate) fn quorum(&self) -> Result<(), HoldReason> {
+        let needed = self.service.policy.min_observers;
+        if self.hearing.knowing.len() >= needed {
+            return Ok(());
+        }
+        let all_down = self.hearing.silent.iter().filter(|(_, silence)| *silence == Silence::AllDown).count();
+        // Only when nobody who could know sees it otherwise; else one observer's network hides the rest.
+        if self.hearing.knowing.is_empty() && all_down >= needed {
+            return Err(reason::everything_down(self));
+        }
+        Err(reason::quorum_lost(self))
+    }
+
+    /// Whether traffic could return to a region preferred over the active one: long up, and long left.
+    pub(crate) fn may_return_to(&self, region: &Tally<'_>) -> bool {
+        region.is_up_for_long() && region.native != NativeHealth::Unhealthy && self.hold_down_until().is_none()
+    }
+
+    /// The best region that traffic could return to.
+    pub(crate) fn returnable(&self, active: &Tally<'_>) -> Option<&Tally<'a>> {
+        self.tallies[..active.rank].iter().find(|region| self.may_return_to(region))
+    }
+
+    /// Until when a region that was left stays left.
+    pub(crate) fn hold_down_until(&self) -> Option<Timestamp> {
+        self.state.last_switch.map(|at| later(at, self.service.policy.hold_down)).filter(|until| *until > self.now)
+    }
+
+    /// Until when no automatic failover may follow the last switch.
+    pub(crate) fn cooldown_until(&self) -> Option<Timestamp> {
+        self.state.last_switch.map(|at| later(at, self.service.policy.cooldown)).filter(|until| *until > self.now)
+    }
+
+    /// Until when the budget of automatic failovers is used up; `Timestamp::MAX` when it is none.
+    pub(crate) fn budget_until(&self) -> Option<Timestamp> {
+        let policy = &self.service.policy;
+        let budget = usize::try_from(policy.max_auto_failovers_per_hour).unwrap_or(usize::MAX);
+        let ends = self.state.automatic.iter().map(|at| later(*at, policy.budget_window));
+        let mut open: Vec<_> = ends.filter(|end| *end > self.now).collect();
+        open.sort_unstable();
+        let excess = (open.len() + 1).checked_sub(budget)?;
+        match excess {
+            0 => None,
+            // As many of the oldest must leave the window as are too many with one more.
+            excess => Some(open.get(excess - 1).copied().unwrap_or(Timestamp::MAX)),
+        }
+    }
+
+    /// When a failover could happen at the earliest if everything goes on as it is; `None` when nobody can say.
+    pub(crate) fn earliest_failover(&self) -> Option<Timestamp> {
+        let active = self.active()?;
+        let stopped = self.state.paused.is_some() || self.state.in_flight.is_some() || self.state.unverified.is_some();
+        let possible = !stopped
+            && self.quorum().is_ok()
+            && self.tallies.iter().any(|it| it.rank != active.rank && against(it).is_empty());
+        if !possible {
+            return None;
+        }
+        let counted = later(self.now, reason::rounds(&self.service.policy, active.rounds_missing()?));
+        let waits = [self.cooldown_until(), self.budget_until()].into_iter().flatten();
+        waits.chain([counted]).max().filter(|at| *at < Timestamp::MAX)
+    }
+
+    /// Where the service stands while no plan is carried out.
+    pub(crate) fn phase(&self) -> Phase {
+        match self.active() {
+            _ if self.state.in_flight.is_some() => self.state.phase,
+            None => self.state.phase,
+            Some(active) if active.rank == 0 => Phase::Steady,
+            Some(active) if self.returnable(active).is_some() => Phase::FailbackReady,
+            Some(_) => Phase::FailedOver,
+        }
+    }
+}
+
+/// Why a region may not be moved to; empty when it may.
+pub(crate) fn against(target: &Tally<'_>) -> Vec<HoldReason> {
+    let not_up = (!target.is_up()).then(|| reason::not_up(target));
+    let unhealthy = (target.native == NativeHealth::Unhealthy).then(|| reason::unhealthy(target));
+    not_up.into_iter().chain(unhealthy).collect()
+}

@@ -1,0 +1,313 @@
+//! The observers' words on one region, counted.
+
+use std::collections::BTreeMap;
+
+use domain::{
+    ObserverName, Policy, Probe, ProbeName, ProbeStatus, RegionName, RegionPhase, RegionView, Service, Verdict,
+    VerdictAs,
+};
+
+use crate::{
+    evidence::{Hearing, NativeHealth, word},
+    observe::is_own,
+};
+
+/// One observer's word on a region.
+#[derive(Debug, Clone, Copy)]
+pub struct Vote<'a> {
+    /// Who.
+    pub observer: &'a ObserverName,
+    /// What it saw.
+    pub view: &'a RegionView,
+    /// What its verdict counts as.
+    pub counts_as: VerdictAs,
+}
+
+/// What agrees, independently, that a region is down (design.md, rule 2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Signal<'a> {
+    /// The policy asks for none.
+    NotAsked,
+    /// Route 53's own check is unhealthy.
+    NativeCheck,
+    /// These probes each fail for a quorum.
+    Probes(Vec<&'a ProbeName>),
+    /// None can be had; everyone who knows says down, for twice `down_after`.
+    Unanimity,
+}
+
+/// The observers' words on one region.
+#[derive(Debug, Clone)]
+pub struct Tally<'a> {
+    /// The region.
+    pub region: &'a RegionName,
+    /// Its place in the order of preference, from 0.
+    pub rank: usize,
+    /// The words of those that know, in the order of their names.
+    pub votes: Vec<Vote<'a>>,
+    /// How many observers are configured.
+    pub observers: usize,
+    /// What Route 53's own check says.
+    pub native: NativeHealth,
+    policy: &'a Policy,
+    probes: &'a [Probe],
+}
+
+impl<'a> Tally<'a> {
+    /// Counts the words on each region, in the order of preference.
+    #[must_use]
+    pub fn all(service: &'a Service, hearing: &Hearing<'a>, native: &BTreeMap<RegionName, NativeHealth>) -> Vec<Self> {
+        let regions = service.regions.iter().map(|region| &region.name).enumerate();
+        regions
+            .map(|(rank, region)| {
+                let native = native.get(region).copied().unwrap_or_default();
+                Self::new(service, rank, region, hearing, native)
+            })
+            .collect()
+    }
+
+    fn new(
+        service: &'a Service,
+        rank: usize,
+        region: &'a RegionName,
+        hearing: &Hearing<'a>,
+        native: NativeHealth,
+    ) -> Self {
+        let votes = hearing.knowing.iter().filter_map(|observation| {
+            let view = observation.regions.get(region)?;
+            let counts_as = word(view.verdict, &service.policy)?;
+            Some(Vote { observer: &observation.observer, view, counts_as })
+        });
+        Self {
+            region,
+            rank,
+            votes: votes.collect(),
+            observers: hearing.observers,
+            native,
+            policy: &service.policy,
+            probes: &service.probes,
+        }
+    }
+
+    /// Those whose word counts so.
+    pub fn saying(&self, what: VerdictAs) -> impl Iterator<Item = &Vote<'a>> {
+        self.votes.iter().filter(move |vote| vote.counts_as == what)
+    }
+
+    /// Up by quorum, and not down by another.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.saying(VerdictAs::Up).count() >= self.policy.quorum && !self.is_down()
+    }
+
+    /// Down by quorum.
+    #[must_use]
+    pub fn is_down(&self) -> bool {
+        self.saying(VerdictAs::Down).count() >= self.policy.quorum
+    }
+
+    /// Up by quorum, each for `up_after` rounds.
+    #[must_use]
+    pub fn is_up_for_long(&self) -> bool {
+        self.is_up() && self.rounds(VerdictAs::Up) >= self.policy.up_after
+    }
+
+    /// For how many rounds in a row a quorum has said so; 0 without one.
+    #[must_use]
+    pub fn rounds(&self, what: VerdictAs) -> u32 {
+        let mut streaks: Vec<_> = self.saying(what).map(|vote| vote.view.streak).collect();
+        streaks.sort_unstable_by(|a, b| b.cmp(a));
+        self.policy.quorum.checked_sub(1).and_then(|last| streaks.get(last).copied()).unwrap_or(0)
+    }
+
+    /// Whether there is any independent signal that could agree or not: one that can't be had is no dissent.
+    #[must_use]
+    pub fn has_signal(&self) -> bool {
+        self.native != NativeHealth::Unknown || self.probes.len() > 1
+    }
+
+    /// What agrees that the region is down.
+    #[must_use]
+    pub fn signal(&self) -> Option<Signal<'a>> {
+        let unanimous = self.is_down()
+            && self.saying(VerdictAs::Up).next().is_none()
+            && self.votes.iter().all(|vote| vote.view.streak >= self.rounds_alone());
+        match self.failing_probes() {
+            _ if !self.policy.corroborate => Some(Signal::NotAsked),
+            _ if self.native == NativeHealth::Unhealthy => Some(Signal::NativeCheck),
+            probes if probes.len() > 1 => Some(Signal::Probes(probes)),
+            _ if !self.has_signal() && unanimous => Some(Signal::Unanimity),
+            _ => None,
+        }
+    }
+
+    /// The probes that fail for a quorum.
+    #[must_use]
+    pub fn failing_probes(&self) -> Vec<&'a ProbeName> {
+        let fails = |vote: &Vote<'_>, probe: &ProbeName| {
+            vote.view.probes.iter().filter(|report| report.probe == *probe).any(|report| match report.status {
+                ProbeStatus::Ok => false,
+                ProbeStatus::Degraded => self.policy.degraded_counts_as == VerdictAs::Down,
+                ProbeStatus::Failed => !is_own(report),
+            })
+        };
+        let failing =
+            |probe: &&ProbeName| self.votes.iter().filter(|vote| fails(vote, probe)).count() >= self.policy.quorum;
+        self.probes.iter().map(|probe| &probe.name).filter(failing).collect()
+    }
+
+    /// Rounds in a row that suffice when no independent signal can be had.
+    #[must_use]
+    pub fn rounds_alone(&self) -> u32 {
+        self.policy.down_after.saturating_mul(2)
+    }
+
+    /// How many more rounds of the same until the region has failed; `None` when rounds alone won't do.
+    #[must_use]
+    pub fn rounds_missing(&self) -> Option<u32> {
+        if !self.is_down() {
+            return None;
+        }
+        if self.signal().is_none() && !self.has_signal() {
+            let shortest = self.votes.iter().map(|vote| vote.view.streak).min()?;
+            let unanimous = self.saying(VerdictAs::Up).next().is_none();
+            return unanimous.then(|| self.rounds_alone().saturating_sub(shortest));
+        }
+        let missing = self.policy.down_after.saturating_sub(self.rounds(VerdictAs::Down));
+        (missing > 0 || self.signal().is_some()).then_some(missing)
+    }
+
+    /// How the region is seen, all observers together.
+    #[must_use]
+    pub fn phase(&self) -> RegionPhase {
+        let degraded = self.votes.iter().filter(|vote| vote.view.verdict == Verdict::Degraded).count();
+        let some_down = self.saying(VerdictAs::Down).next().is_some();
+        if self.is_down() {
+            let long = self.rounds(VerdictAs::Down) >= self.policy.down_after;
+            if long && self.signal().is_some() { RegionPhase::Failed } else { RegionPhase::Critical }
+        } else if self.votes.len() < self.policy.min_observers {
+            RegionPhase::Unknown
+        } else if some_down || degraded >= self.policy.quorum {
+            RegionPhase::Degraded
+        } else {
+            RegionPhase::Healthy
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{
+        Fault,
+        Verdict::{Degraded, Down, Unknown, Up},
+    };
+
+    use super::*;
+    use crate::fixture::{World, failed, ok};
+
+    fn phase(world: &World) -> RegionPhase {
+        world.tally(0).phase()
+    }
+
+    #[test]
+    fn down_for_long_enough_by_quorum_and_corroborated_is_failed() {
+        let mut world = World::new();
+        assert_eq!(phase(&world), RegionPhase::Healthy);
+        world.one("us-east-2", "us-east-1", Down, 3);
+        assert_eq!(phase(&world), RegionPhase::Degraded);
+        world.one("us-west-2", "us-east-1", Down, 2);
+        assert_eq!(phase(&world), RegionPhase::Critical);
+        assert_eq!((world.tally(0).rounds(VerdictAs::Down), world.tally(0).rounds_missing()), (2, Some(1)));
+        world.one("us-west-2", "us-east-1", Down, 3);
+        assert_eq!(phase(&world), RegionPhase::Failed);
+        assert_eq!(world.tally(0).rounds_missing(), Some(0));
+    }
+
+    #[test]
+    fn too_few_that_know_is_unknown_and_degraded_by_quorum_is_degraded() {
+        let mut world = World::new();
+        world.all("us-east-1", Degraded, 5);
+        assert_eq!((phase(&world), world.tally(0).is_up()), (RegionPhase::Degraded, true));
+        world.one("us-east-2", "us-east-1", Unknown, 1);
+        world.one("us-west-2", "us-east-1", Unknown, 1);
+        assert_eq!(phase(&world), RegionPhase::Unknown);
+        world.all("us-east-1", Degraded, 5);
+        world.config.services[0].policy.degraded_counts_as = VerdictAs::Down;
+        assert_eq!((world.tally(0).is_down(), world.tally(0).is_up()), (true, false));
+    }
+
+    #[test]
+    fn up_for_long_enough_needs_a_quorum_of_long_streaks() {
+        let mut world = World::new();
+        world.all("us-east-1", Up, 19);
+        world.one("us-east-2", "us-east-1", Up, 20);
+        assert!(!world.tally(0).is_up_for_long());
+        world.one("us-west-2", "us-east-1", Up, 20);
+        assert!(world.tally(0).is_up_for_long());
+    }
+
+    #[test]
+    fn a_region_both_up_and_down_by_quorum_is_not_up() {
+        let mut world = World::new();
+        world.config.services[0].policy.quorum = 1;
+        world.one("us-east-2", "us-east-1", Down, 1);
+        assert_eq!((world.tally(0).is_down(), world.tally(0).is_up()), (true, false));
+    }
+
+    /// A region that one probe of two finds down, for every observer.
+    fn seen_by_one_probe(world: &mut World) {
+        world.all("us-east-1", Down, 5);
+        world.probes("us-east-1", &[failed("http", Fault::HttpStatus), ok("tcp")]);
+    }
+
+    #[test]
+    fn either_route53_or_a_second_probe_must_agree() {
+        let mut world = World::new();
+        seen_by_one_probe(&mut world);
+        world.native("us-east-1", NativeHealth::Healthy);
+        assert_eq!(world.tally(0).signal(), None);
+        assert_eq!((phase(&world), world.tally(0).rounds_missing()), (RegionPhase::Critical, None));
+        world.native("us-east-1", NativeHealth::Unhealthy);
+        assert_eq!(world.tally(0).signal(), Some(Signal::NativeCheck));
+        world.native("us-east-1", NativeHealth::Healthy);
+        world.probes("us-east-1", &[failed("http", Fault::HttpStatus), failed("tcp", Fault::ConnectTimeout)]);
+        assert!(matches!(world.tally(0).signal(), Some(Signal::Probes(probes)) if probes.len() == 2));
+    }
+
+    #[test]
+    fn two_probes_must_each_fail_by_quorum_and_not_for_the_observers_own_fault() {
+        let mut world = World::new();
+        seen_by_one_probe(&mut world);
+        world.probes_of("us-east-2", "us-east-1", &[ok("http"), failed("tcp", Fault::ConnectTimeout)]);
+        assert_eq!(world.tally(0).signal(), None);
+        world.probes("us-east-1", &[failed("http", Fault::HttpStatus), failed("tcp", Fault::Observer)]);
+        assert_eq!(world.tally(0).signal(), None);
+    }
+
+    #[test]
+    fn no_signal_is_asked_for_when_the_policy_says_so() {
+        let mut world = World::new();
+        seen_by_one_probe(&mut world);
+        world.config.services[0].policy.corroborate = false;
+        assert_eq!(world.tally(0).signal(), Some(Signal::NotAsked));
+    }
+
+    #[test]
+    fn when_none_can_be_had_a_unanimous_quorum_for_twice_as_long_suffices() {
+        let mut world = World::new();
+        world.config.services[0].probes.truncate(1);
+        world.all("us-east-1", Down, 6);
+        world.one("us-east-2", "us-east-1", Down, 5);
+        assert_eq!((phase(&world), world.tally(0).rounds_missing()), (RegionPhase::Critical, Some(1)));
+        world.one("us-east-2", "us-east-1", Down, 6);
+        assert_eq!(world.tally(0).signal(), Some(Signal::Unanimity));
+        assert_eq!(phase(&world), RegionPhase::Failed);
+        world.one("us-east-2", "us-east-1", Unknown, 1);
+        assert_eq!(phase(&world), RegionPhase::Failed);
+        world.one("us-east-2", "us-east-1", Up, 1);
+        assert_eq!((phase(&world), world.tally(0).rounds_missing()), (RegionPhase::Critical, None));
+        world.all("us-east-1", Down, 6);
+        world.native("us-east-1", NativeHealth::Healthy);
+        assert_eq!(phase(&world), RegionPhase::Critical);
+    }
+}

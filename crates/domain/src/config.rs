@@ -1,0 +1,241 @@
+//! The configuration, complete and checked; `file.rs` reads it from `pointsman.toml`.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    CheckId, ConfigError, DnsName, Endpoint, HostedZoneId, Period, Policy, Probe, RegionName, StackName, resolve,
+};
+
+/// What a region's record sets answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Targets {
+    /// A records.
+    pub a: Vec<Ipv4Addr>,
+    /// AAAA records.
+    pub aaaa: Vec<Ipv6Addr>,
+    /// A CNAME record, instead of addresses.
+    pub cname: Option<DnsName>,
+}
+
+/// Route 53's own check of a region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NativeCheck {
+    /// HTTPS rather than HTTP; with `path`.
+    pub https: bool,
+    /// TCP port.
+    pub port: u16,
+    /// The path asked for; none makes it a TCP check.
+    pub path: Option<String>,
+    /// 10 or 30 seconds (R20).
+    pub interval_s: u8,
+    /// Results in a row (R21).
+    pub threshold: u8,
+}
+
+/// One place that can serve.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Region {
+    /// Its name.
+    pub name: RegionName,
+    /// What its record sets answer.
+    pub targets: Targets,
+    /// Where it is probed.
+    pub endpoint: Endpoint,
+}
+
+/// One DNS name and the regions that can serve it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    /// The name that users reach.
+    pub name: DnsName,
+    /// The zone it is in.
+    pub hosted_zone: HostedZoneId,
+    /// The record sets' TTL in seconds.
+    pub ttl_s: u32,
+    /// How it is watched and moved.
+    pub policy: Policy,
+    /// In order of preference; at least two.
+    pub regions: Vec<Region>,
+    /// Made of each region in each round; at least one.
+    pub probes: Vec<Probe>,
+    /// Route 53's own check of each region.
+    pub check: NativeCheck,
+}
+
+impl Service {
+    /// The region that serves when all is well.
+    #[must_use]
+    pub fn preferred(&self) -> &Region {
+        &self.regions[0]
+    }
+
+    /// The region of that name.
+    #[must_use]
+    pub fn region(&self, name: &RegionName) -> Option<&Region> {
+        self.regions.iter().find(|region| region.name == *name)
+    }
+
+    /// The name of the TXT record that holds the epoch.
+    #[must_use]
+    pub fn fence_name(&self) -> DnsName {
+        format!("_pointsman.{}", self.name)
+            .parse()
+            .expect("a service's name leaves room for the label; checked when read")
+    }
+
+    /// The service's name where dots are not allowed.
+    #[must_use]
+    pub fn slug(&self) -> String {
+        self.name.as_str().replace('.', "-")
+    }
+}
+
+/// Lets a lab do what AWS would not: the one named exemption.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LabExemption {
+    /// How much faster than life; every period below is scaled already.
+    pub speed: f64,
+    /// The zone's authoritative servers, which a delegation can't name by port.
+    pub name_servers: Vec<SocketAddr>,
+}
+
+/// The whole configuration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Config {
+    /// Names everything.
+    pub stack: StackName,
+    /// Holds the state and the failover Lambda.
+    pub control_region: RegionName,
+    /// Where the checkers run; at least three.
+    pub observers: Vec<RegionName>,
+    /// Asked by the probes; none: the system's.
+    pub resolvers: Vec<SocketAddr>,
+    /// The schedule's period: one minute.
+    pub minute: Period,
+    /// The services.
+    pub services: Vec<Service>,
+    /// Set in a lab only: loopback may be probed, and time is scaled.
+    pub lab: Option<LabExemption>,
+}
+
+impl Config {
+    /// Reads `pointsman.toml`; `name` is what errors call the file.
+    pub fn parse(name: &str, source: &str) -> Result<Self, ConfigError> {
+        resolve::parse(name, source)
+    }
+
+    /// The hash of its content, comments and layout apart.
+    #[must_use]
+    pub fn hash(&self) -> ConfigHash {
+        let canonical = serde_json::to_vec(self).expect("the configuration is plain data");
+        let digest = Sha256::digest(&canonical);
+        ConfigHash(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// The service of that name.
+    #[must_use]
+    pub fn service(&self, name: &DnsName) -> Option<&Service> {
+        self.services.iter().find(|service| service.name == *name)
+    }
+
+    /// The configuration as a lab lives it: every period and TTL divided by `speed`.
+    /// DNS counts in whole seconds, so a TTL is rounded, and is at least one.
+    #[must_use]
+    pub fn in_lab(mut self, exemption: LabExemption) -> Self {
+        let speed = exemption.speed;
+        self.minute = self.minute.scaled(speed);
+        for service in &mut self.services {
+            service.policy = service.policy.scaled(speed);
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive number")]
+            let ttl = (f64::from(service.ttl_s) / speed).round() as u32;
+            service.ttl_s = ttl.max(1);
+            for probe in &mut service.probes {
+                probe.degraded_above = probe.degraded_above.scaled(speed);
+            }
+        }
+        self.resolvers.clone_from(&exemption.name_servers);
+        self.lab = Some(exemption);
+        self
+    }
+
+    /// Whether an address may be probed: public ones, and loopback under the lab's exemption.
+    #[must_use]
+    pub fn may_probe(&self, address: IpAddr) -> bool {
+        (self.lab.is_some() && address.is_loopback()) || is_public(address)
+    }
+}
+
+/// Not private, reserved, shared, link-local, loopback, multicast or a documentation range.
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            let [a, b, c, _] = v4.octets();
+            !(v4.is_private()
+                || v4.is_loopback()
+                || v4.is_link_local()
+                || v4.is_multicast()
+                || v4.is_broadcast()
+                || v4.is_documentation()
+                || a == 0
+                || a >= 240
+                || (a == 100 && (64..128).contains(&b))
+                || (a == 192 && b == 0 && c == 0)
+                || (a == 198 && (b == 18 || b == 19)))
+        }
+        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
+            Some(v4) => is_public(IpAddr::V4(v4)),
+            None => (v6.segments()[0] & 0xe000) == 0x2000 && v6.segments()[..2] != [0x2001, 0x0db8],
+        },
+    }
+}
+
+/// The hash of a configuration's content; sixteen hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ConfigHash(String);
+
+impl fmt::Display for ConfigHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// The checks that Route 53 knows for a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NativeChecks {
+    /// Each region's own.
+    pub own: BTreeMap<RegionName, CheckId>,
+    /// Disabled and inverted (R27).
+    pub always_unhealthy: CheckId,
+}
+
+/// What the functions run by: the configuration and the ids that only AWS could give.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Deployment {
+    /// The configuration.
+    pub config: Config,
+    /// Each service's checks.
+    pub checks: BTreeMap<DnsName, NativeChecks>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_public_addresses_may_be_probed() {
+        for address in ["127.0.0.1", "10.1.2.3", "169.254.169.254", "100.64.0.1", "0.0.0.0", "::1", "fd00::1", "::ffff:10.0.0.1", "192.0.2.1"] {
+            assert!(!is_public(address.parse().unwrap()), "{address}");
+        }
+        for address in ["1.1.1.1", "52.95.110.1", "2606:4700::1111"] {
+            assert!(is_public(address.parse().unwrap()), "{address}");
+        }
+    }
+}

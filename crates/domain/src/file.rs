@@ -1,0 +1,183 @@
+//! `pointsman.toml` as written; `resolve.rs` fills in the defaults and checks what stands there.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use schemars::{JsonSchema, Schema, schema_for};
+use serde::Deserialize;
+
+use crate::{
+    DnsName, Failback, HostedZoneId, Limits, Mode, NativeReturn, Period, Preset, ProbeName, RegionName, Share,
+    StackName, VerdictAs,
+};
+
+/// The JSON schema of `pointsman.toml`.
+#[must_use]
+pub fn config_schema() -> Schema {
+    schema_for!(ConfigFile)
+}
+
+/// Multi-region failover for the services named here.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ConfigFile {
+    /// Names everything that is deployed.
+    #[serde(default = "default_stack")]
+    pub(crate) stack: StackName,
+    /// AWS region of the state and the failover Lambda. It may serve no service.
+    pub(crate) control_region: RegionName,
+    /// AWS regions of the checkers; at least three.
+    pub(crate) observers: Vec<RegionName>,
+    /// DNS servers that the probes ask, with or without a port. Default: the system's.
+    #[serde(default)]
+    pub(crate) resolvers: Vec<String>,
+    /// The services.
+    pub(crate) service: Vec<ServiceFile>,
+    /// Written by a lab only: what AWS would not allow.
+    pub(crate) lab: Option<LabFile>,
+}
+
+/// A lab's exemption: loopback may be probed, and time runs faster.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LabFile {
+    /// How much faster than life.
+    pub(crate) speed: f64,
+    /// The zone's authoritative servers, with ports; they also resolve for the probes.
+    pub(crate) name_servers: Vec<String>,
+}
+
+fn default_stack() -> StackName {
+    "pointsman".parse().expect("`pointsman` is a label")
+}
+
+/// One DNS name and the regions that can serve it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ServiceFile {
+    /// The name that users reach.
+    pub(crate) name: DnsName,
+    /// The Route 53 zone that it is in.
+    pub(crate) hosted_zone: HostedZoneId,
+    /// The record sets' TTL. Default 20s.
+    pub(crate) ttl: Option<Period>,
+    /// How it is watched and moved.
+    #[serde(default)]
+    pub(crate) policy: PolicyFile,
+    /// Route 53's own check of each region. Default: the first HTTP probe's port and path.
+    pub(crate) check: Option<CheckFile>,
+    /// In order of preference.
+    pub(crate) region: Vec<RegionFile>,
+    /// Made of each region in each round.
+    pub(crate) probe: Vec<ProbeFile>,
+}
+
+/// How a service is watched and when it may be moved.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PolicyFile {
+    /// Who decides. Default `auto`.
+    pub(crate) mode: Option<Mode>,
+    /// `steady` 10 s × 3, `brisk` 3 s × 4, `fast` 1 s × 5. Default `steady`.
+    pub(crate) preset: Option<Preset>,
+    /// Time between rounds. Default: the preset's.
+    pub(crate) interval: Option<Period>,
+    /// A probe that takes longer has failed. Default: four fifths of the interval, at most 4s.
+    pub(crate) timeout: Option<Period>,
+    /// Rounds in a row until a region is down. Default: the preset's.
+    pub(crate) down_after: Option<u32>,
+    /// Rounds in a row until a region that was left is up again. Default 20.
+    pub(crate) up_after: Option<u32>,
+    /// Observers that must agree. Default 2.
+    pub(crate) quorum: Option<usize>,
+    /// Observers that must know anything at all. Default 2.
+    pub(crate) min_observers: Option<usize>,
+    /// Whether a quorum also needs an independent signal. Default true.
+    pub(crate) corroborate: Option<bool>,
+    /// An older observation is unknown. Default: 3 intervals, at least 45s.
+    pub(crate) stale_after: Option<Period>,
+    /// A region that was left stays left at least this long. Default 5m.
+    pub(crate) hold_down: Option<Period>,
+    /// No automatic failover sooner after the last switch. Default 10m.
+    pub(crate) cooldown: Option<Period>,
+    /// Budget of automatic failovers. Default 1.
+    pub(crate) max_auto_failovers_per_hour: Option<u32>,
+    /// How traffic returns. Default `manual`.
+    pub(crate) failback: Option<Failback>,
+    /// Whether Route 53 may return by itself to a region that was left. Default `forbid`.
+    pub(crate) native_return: Option<NativeReturn>,
+    /// What a degraded region counts as. Default `up`.
+    pub(crate) degraded_counts_as: Option<VerdictAs>,
+    /// A switch not verified within this raises the alarm. Default 120s.
+    pub(crate) verify_within: Option<Period>,
+}
+
+/// Route 53's own check.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CheckFile {
+    /// `http`, `https` or `tcp`.
+    pub(crate) kind: Kind,
+    /// TCP port.
+    pub(crate) port: u16,
+    /// The path asked for; not for `tcp`.
+    pub(crate) path: Option<String>,
+    /// `"10s"` or `"30s"`. Default 10s.
+    pub(crate) interval: Option<Period>,
+    /// Results in a row, 1 to 10. Default 3.
+    pub(crate) threshold: Option<u8>,
+}
+
+/// One place that can serve.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RegionFile {
+    /// An AWS region's name, or your own for an external target.
+    pub(crate) name: RegionName,
+    /// What the name answers with while this region is active.
+    #[serde(default)]
+    pub(crate) a: Vec<Ipv4Addr>,
+    /// The same for IPv6.
+    #[serde(default)]
+    pub(crate) aaaa: Vec<Ipv6Addr>,
+    /// The same as a name, instead of addresses.
+    pub(crate) cname: Option<DnsName>,
+    /// Where it is probed: a name or an address. Default: the first of `a`, `aaaa`, `cname`.
+    pub(crate) endpoint: Option<String>,
+}
+
+/// What a probe does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Kind {
+    Http,
+    Https,
+    Tcp,
+    Dns,
+}
+
+/// One measurement.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProbeFile {
+    /// Unique within the service.
+    pub(crate) name: ProbeName,
+    /// What it does.
+    pub(crate) kind: Kind,
+    /// TCP port; `http` 80, `https` 443.
+    pub(crate) port: Option<u16>,
+    /// The path asked for. Default `/`.
+    pub(crate) path: Option<String>,
+    /// Host header and certificate name. Default: the service's name.
+    pub(crate) host: Option<DnsName>,
+    /// Statuses that are good. Default [200].
+    pub(crate) expect_status: Option<Vec<u16>>,
+    /// A text that the body's first 64 KiB must hold.
+    pub(crate) expect_body: Option<String>,
+    /// Requests a round. Default 1.
+    pub(crate) samples: Option<u16>,
+    /// The share of them that may fail. Default 0.
+    pub(crate) max_failed: Option<Share>,
+    /// Slower than this on a phase is degraded.
+    #[serde(default)]
+    pub(crate) degraded_above: Limits,
+}

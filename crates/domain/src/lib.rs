@@ -1,0 +1,37 @@
+//! The words of Pointsman as types: services and regions, probes and observations, plans and state.
+//!
+//! Everything here is data: parsed once at the edge, never re-checked inside. No I/O, no clock.
+
+mod config;
+mod event;
+mod file;
+mod name;
+mod observation;
+mod period;
+pub mod place;
+mod plan;
+mod policy;
+mod probe;
+mod resolve;
+mod state;
+
+pub use config::{Config, ConfigHash, Deployment, LabExemption, NativeCheck, NativeChecks, Region, Service, Targets};
+pub use event::{AuditEntry, AuditKind, ChangeEvent, EVENT_DETAIL_TYPE, EVENT_SOURCE};
+pub use file::config_schema;
+pub use name::{
+    CheckId, DnsName, Epoch, HostedZoneId, NameError, ObserverName, PlanId, ProbeName, RegionName,
+    Round, StackName,
+};
+pub use observation::{
+    Answering, Fault, OBSERVATION_FORMAT, Observation, Phases, ProbeReport, ProbeStatus, RegionView,
+    Verdict,
+};
+pub use period::{Period, PeriodError};
+pub use place::{ConfigError, Located, line_column};
+pub use plan::{Actor, Arming, Expectation, Plan, PlanKind, Slot, Step, fence, fence_epoch};
+pub use policy::{Failback, Mode, NativeReturn, Policy, Preset, VerdictAs};
+pub use probe::{Endpoint, HttpProbe, Limits, Probe, ProbeKind, Scheme, Share};
+pub use state::{
+    HoldCode, HoldReason, InFlight, Paused, Phase, RegionPhase, RegionTrack, STATE_FORMAT,
+    ServiceState, StateError,
+};

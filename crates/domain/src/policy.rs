@@ -1,0 +1,141 @@
+//! How a service is watched and when it may be moved.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Period;
+
+/// Who decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Watch and say what would be done; change nothing.
+    Observe,
+    /// Make the plan, tell people, and wait for `pointsman approve`.
+    Recommend,
+    /// Carry out what is decided.
+    Auto,
+}
+
+/// How soon a region counts as down: a round's interval and the rounds that must fail in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Preset {
+    /// 10 s × 3.
+    Steady,
+    /// 3 s × 4.
+    Brisk,
+    /// 1 s × 5.
+    Fast,
+}
+
+impl Preset {
+    /// The interval between rounds.
+    #[must_use]
+    pub const fn interval(self) -> Period {
+        match self {
+            Self::Steady => Period::seconds(10),
+            Self::Brisk => Period::seconds(3),
+            Self::Fast => Period::seconds(1),
+        }
+    }
+
+    /// Rounds in a row.
+    #[must_use]
+    pub const fn down_after(self) -> u32 {
+        match self {
+            Self::Steady => 3,
+            Self::Brisk => 4,
+            Self::Fast => 5,
+        }
+    }
+}
+
+/// How traffic returns to the preferred region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Failback {
+    /// Only by `pointsman failback`.
+    Manual,
+    /// By itself, after `up_after` rounds and the hold-down.
+    Auto,
+}
+
+/// Whether Route 53's own check may send traffic back to a region that was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum NativeReturn {
+    /// The region gets a check that is always unhealthy until it has been up for `up_after` rounds.
+    Forbid,
+    /// The region keeps its own check.
+    Allow,
+}
+
+/// What a degraded region counts as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum VerdictAs {
+    /// It serves: not left, and may be moved to.
+    Up,
+    /// It does not serve.
+    Down,
+}
+
+/// A service's policy, complete: defaults are filled in when the configuration is read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// Who decides.
+    pub mode: Mode,
+    /// Time between the starts of two rounds.
+    pub interval: Period,
+    /// A probe that takes longer has failed; shorter than the interval.
+    pub timeout: Period,
+    /// Rounds in a row after which an observer's `down` counts.
+    pub down_after: u32,
+    /// Rounds in a row after which an observer's `up` counts for a return.
+    pub up_after: u32,
+    /// Observers that must agree.
+    pub quorum: usize,
+    /// Observers that must know anything at all, else hold.
+    pub min_observers: usize,
+    /// Whether a quorum also needs an independent signal.
+    pub corroborate: bool,
+    /// An observation older than this is `unknown`.
+    pub stale_after: Period,
+    /// A region that was left stays left at least this long.
+    pub hold_down: Period,
+    /// No automatic failover sooner than this after the last switch.
+    pub cooldown: Period,
+    /// Budget of automatic failovers.
+    pub max_auto_failovers_per_hour: u32,
+    /// The window of that budget: an hour.
+    pub budget_window: Period,
+    /// How traffic returns.
+    pub failback: Failback,
+    /// What Route 53's own checks may do after a failover.
+    pub native_return: NativeReturn,
+    /// What `degraded` counts as.
+    pub degraded_counts_as: VerdictAs,
+    /// A switch not verified within this raises the alarm.
+    pub verify_within: Period,
+    /// How often `GetChange` may be asked (R42).
+    pub ask_every: Period,
+}
+
+impl Policy {
+    /// The policy as lived by a lab that runs `speed` times faster than life.
+    #[must_use]
+    pub fn scaled(&self, speed: f64) -> Self {
+        Self {
+            interval: self.interval.scaled(speed),
+            timeout: self.timeout.scaled(speed),
+            stale_after: self.stale_after.scaled(speed),
+            hold_down: self.hold_down.scaled(speed),
+            cooldown: self.cooldown.scaled(speed),
+            budget_window: self.budget_window.scaled(speed),
+            verify_within: self.verify_within.scaled(speed),
+            ask_every: self.ask_every.scaled(speed),
+            ..self.clone()
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! Fills in the defaults of `pointsman.toml` and checks what stands there, each error with its place.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::{
+    Config, DnsName, Endpoint, Failback, HttpProbe, LabExemption, Mode, NativeReturn, Period, Policy, Preset, Probe,
+    ProbeKind, Region, Scheme, Service, Share, Targets, VerdictAs,
+    config::NativeCheck,
+    file::{CheckFile, ConfigFile, Kind, LabFile, PolicyFile, ProbeFile, RegionFile, ServiceFile},
+    place::{
+        self, ConfigError, Problems,
+        Segment::{self, Index, Key},
+        at,
+    },
+};
+
+pub(crate) fn parse(file: &str, source: &str) -> Result<Config, ConfigError> {
+    place::read(file, source, ConfigFile::resolve)
+}
+
+impl ConfigFile {
+    fn resolve(self, problems: &mut Problems) -> Option<Config> {
+        if self.observers.len() < 3 {
+            problems.add(&[Key("observers")], format!("{} given; a quorum needs at least 3", self.observers.len()));
+        }
+        problems.unique(&[Key("observers")], "observer", &self.observers, None);
+        if self.service.is_empty() {
+            problems.add(&[Key("service")], "at least one is needed");
+        }
+        problems.unique(&[Key("service")], "service", self.service.iter().map(|s| &s.name), Some("name"));
+        let resolvers = addresses(&[Key("resolvers")], &self.resolvers, problems);
+        let observers = self.observers.len();
+        let mut services = Vec::new();
+        for (index, service) in self.service.into_iter().enumerate() {
+            let path = [Key("service"), Index(index)];
+            for (place, region) in service.region.iter().enumerate() {
+                if region.name == self.control_region {
+                    problems.add(
+                        &at(&path, &[Key("region"), Index(place), Key("name")]),
+                        format!("`{}` is the control region, which may serve nothing: leaving a region must never need it", region.name),
+                    );
+                }
+            }
+            services.extend(service.resolve(&path, observers, problems));
+        }
+        let lab = self.lab.map(|lab| lab.resolve(problems));
+        let config = Config {
+            stack: self.stack,
+            control_region: self.control_region,
+            observers: self.observers,
+            resolvers,
+            minute: Period::seconds(60),
+            services,
+            lab: None,
+        };
+        Some(match lab {
+            Some(exemption) => config.in_lab(exemption?),
+            None => config,
+        })
+    }
+}
+
+impl LabFile {
+    fn resolve(self, problems: &mut Problems) -> Option<LabExemption> {
+        if !(1.0..=20.0).contains(&self.speed) {
+            problems.add(&[Key("lab"), Key("speed")], format!("{} is not between 1 and 20", self.speed));
+            return None;
+        }
+        let name_servers = addresses(&[Key("lab"), Key("name_servers")], &self.name_servers, problems);
+        Some(LabExemption { speed: self.speed, name_servers })
+    }
+}
+
+fn addresses(path: &[Segment], texts: &[String], problems: &mut Problems) -> Vec<SocketAddr> {
+    let mut addresses = Vec::new();
+    for (index, text) in texts.iter().enumerate() {
+        match text.parse().or_else(|_| text.parse().map(|ip: IpAddr| SocketAddr::new(ip, 53))) {
+            Ok(address) => addresses.push(address),
+            Err(_) => problems.add(&at(path, &[Index(index)]), format!("`{text}` is neither an address nor an address with a port")),
+        }
+    }
+    addresses
+}
+
+impl ServiceFile {
+    fn resolve(self, path: &[Segment], observers: usize, problems: &mut Problems) -> Option<Service> {
+        if self.name.as_str().len() > 240 {
+            problems.add(&at(path, &[Key("name")]), "longer than 240 characters, which leaves no room for the record that holds the epoch");
+        }
+        if self.region.len() < 2 {
+            problems.add(&at(path, &[Key("region")]), "at least two are needed: there must be somewhere to go");
+        }
+        problems.unique(&at(path, &[Key("region")]), "region", self.region.iter().map(|r| &r.name), Some("name"));
+        if self.probe.is_empty() {
+            problems.add(&at(path, &[Key("probe")]), "at least one is needed");
+        }
+        problems.unique(&at(path, &[Key("probe")]), "probe", self.probe.iter().map(|p| &p.name), Some("name"));
+        let ttl = self.ttl.unwrap_or(Period::seconds(20)).0;
+        if ttl.subsec_nanos() != 0 || ttl.as_secs() == 0 {
+            problems.add(&at(path, &[Key("ttl")]), "a TTL is a whole number of seconds, one or more");
+        }
+        let policy = self.policy.resolve(&at(path, &[Key("policy")]), observers, problems);
+        let mut regions = Vec::new();
+        for (index, region) in self.region.into_iter().enumerate() {
+            regions.extend(region.resolve(&at(path, &[Key("region"), Index(index)]), problems));
+        }
+        let first = regions.first().map(kinds);
+        for (index, region) in regions.iter().enumerate().skip(1) {
+            if Some(kinds(region)) != first {
+                problems.add(
+                    &at(path, &[Key("region"), Index(index)]),
+                    "answers other record types than the first region: a switch would leave the missing type behind",
+                );
+            }
+        }
+        let mut probes = Vec::new();
+        for (index, probe) in self.probe.into_iter().enumerate() {
+            let path = at(path, &[Key("probe"), Index(index)]);
+            probes.extend(probe.resolve(&path, &self.name, &regions, problems));
+        }
+        let check = match self.check {
+            Some(check) => check.resolve(&at(path, &[Key("check")]), problems),
+            None => default_check(&probes),
+        };
+        if check.is_none() {
+            problems.add(&at(path, &[Key("check")]), "say what Route 53's own check asks: no HTTP or TCP probe tells");
+        }
+        Some(Service {
+            name: self.name,
+            hosted_zone: self.hosted_zone,
+            ttl_s: u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX),
+            policy,
+            regions,
+            probes,
+            check: check?,
+        })
+    }
+}
+
+/// Which types a region answers: A, AAAA, CNAME.
+fn kinds(region: &Region) -> [bool; 3] {
+    let Targets { a, aaaa, cname } = &region.targets;
+    [!a.is_empty(), !aaaa.is_empty(), cname.is_some()]
+}
+
+fn default_check(probes: &[Probe]) -> Option<NativeCheck> {
+    let check = |https, port, path| NativeCheck { https, port, path, interval_s: 10, threshold: 3 };
+    let http = probes.iter().find_map(|probe| match &probe.kind {
+        ProbeKind::Http(http) => Some(check(http.scheme == Scheme::Https, http.port, Some(http.path.clone()))),
+        ProbeKind::Tcp { .. } | ProbeKind::Dns { .. } => None,
+    });
+    http.or_else(|| {
+        probes.iter().find_map(|probe| match probe.kind {
+            ProbeKind::Tcp { port } => Some(check(false, port, None)),
+            ProbeKind::Http(_) | ProbeKind::Dns { .. } => None,
+        })
+    })
+}
+
+impl PolicyFile {
+    fn resolve(self, path: &[Segment], observers: usize, problems: &mut Problems) -> Policy {
+        let preset = self.preset.unwrap_or(Preset::Steady);
+        let interval = self.interval.unwrap_or(preset.interval());
+        let policy = Policy {
+            mode: self.mode.unwrap_or(Mode::Auto),
+            interval,
+            timeout: self.timeout.unwrap_or_else(|| Period(interval.0 * 4 / 5).min(Period::seconds(4))),
+            down_after: self.down_after.unwrap_or(preset.down_after()),
+            up_after: self.up_after.unwrap_or(20),
+            quorum: self.quorum.unwrap_or(2),
+            min_observers: self.min_observers.unwrap_or(2),
+            corroborate: self.corroborate.unwrap_or(true),
+            stale_after: self.stale_after.unwrap_or_else(|| Period(interval.0 * 3).max(Period::seconds(45))),
+            hold_down: self.hold_down.unwrap_or(Period::seconds(300)),
+            cooldown: self.cooldown.unwrap_or(Period::seconds(600)),
+            max_auto_failovers_per_hour: self.max_auto_failovers_per_hour.unwrap_or(1),
+            budget_window: Period::seconds(3_600),
+            failback: self.failback.unwrap_or(Failback::Manual),
+            native_return: self.native_return.unwrap_or(NativeReturn::Forbid),
+            degraded_counts_as: self.degraded_counts_as.unwrap_or(VerdictAs::Up),
+            verify_within: self.verify_within.unwrap_or(Period::seconds(120)),
+            ask_every: Period::seconds(5),
+        };
+        let mut must = |holds: bool, key, message: String| {
+            if !holds {
+                problems.add(&at(path, &[Key(key)]), message);
+            }
+        };
+        must(interval >= Period::seconds(1), "interval", format!("{interval} is shorter than 1s, the shortest round"));
+        must(policy.timeout < interval, "timeout", format!("{} is not shorter than the interval, {interval}: rounds would overlap", policy.timeout));
+        must(policy.timeout > Period::default(), "timeout", "nothing can answer in no time".to_owned());
+        must(policy.down_after >= 1, "down_after", "at least 1".to_owned());
+        must(policy.up_after > policy.down_after, "up_after", format!("{} is not more than down_after, {}: returning must be slower than leaving", policy.up_after, policy.down_after));
+        must(policy.quorum >= 2, "quorum", "at least 2: one observer's word moves no traffic".to_owned());
+        must(policy.quorum <= observers, "quorum", format!("{} of {observers} observers can never agree", policy.quorum));
+        must(policy.min_observers >= policy.quorum, "min_observers", format!("{} is less than the quorum, {}", policy.min_observers, policy.quorum));
+        must(policy.min_observers <= observers, "min_observers", format!("{} of {observers} observers can never know", policy.min_observers));
+        must(policy.stale_after.0 >= interval.0 * 3, "stale_after", format!("{} is less than three intervals of {interval}: one late round would count as silence", policy.stale_after));
+        policy
+    }
+}
+
+impl CheckFile {
+    fn resolve(self, path: &[Segment], problems: &mut Problems) -> Option<NativeCheck> {
+        let interval = self.interval.unwrap_or(Period::seconds(10));
+        let interval_s = match interval.0.as_secs() {
+            10 => 10,
+            30 => 30,
+            _ => {
+                problems.add(&at(path, &[Key("interval")]), format!("{interval}: Route 53 checks every 10s or every 30s"));
+                return None;
+            }
+        };
+        let threshold = self.threshold.unwrap_or(3);
+        if !(1..=10).contains(&threshold) {
+            problems.add(&at(path, &[Key("threshold")]), format!("{threshold} is not between 1 and 10"));
+        }
+        let path = match (self.kind, self.path) {
+            (Kind::Dns, _) => {
+                problems.add(&at(path, &[Key("kind")]), "Route 53 has no DNS check: `http`, `https` or `tcp`");
+                return None;
+            }
+            (Kind::Tcp, Some(_)) => {
+                problems.add(&at(path, &[Key("path")]), "has no meaning for `tcp`");
+                return None;
+            }
+            (Kind::Tcp, None) => None,
+            (Kind::Http | Kind::Https, path) => Some(path.unwrap_or_else(|| "/".to_owned())),
+        };
+        Some(NativeCheck { https: self.kind == Kind::Https, port: self.port, path, interval_s, threshold })
+    }
+}
+
+impl RegionFile {
+    fn resolve(self, path: &[Segment], problems: &mut Problems) -> Option<Region> {
+        let addresses = !self.a.is_empty() || !self.aaaa.is_empty();
+        if addresses == self.cname.is_some() {
+            problems.add(path, "give either addresses (`a`, `aaaa`) or a `cname`");
+            return None;
+        }
+        let first = self.a.first().map(|a| IpAddr::V4(*a)).or(self.aaaa.first().map(|a| IpAddr::V6(*a)));
+        let endpoint = match (self.endpoint, first, &self.cname) {
+            (Some(text), _, _) => match (text.parse(), text.parse()) {
+                (Ok(address), _) => Endpoint::Address(address),
+                (_, Ok(name)) => Endpoint::Name(name),
+                (_, Err(error)) => {
+                    problems.add(&at(path, &[Key("endpoint")]), error.to_string());
+                    return None;
+                }
+            },
+            (None, Some(address), _) => Endpoint::Address(address),
+            (None, None, cname) => Endpoint::Name(cname.clone()?),
+        };
+        let targets = Targets { a: self.a, aaaa: self.aaaa, cname: self.cname };
+        Some(Region { name: self.name, targets, endpoint })
+    }
+}
+
+impl ProbeFile {
+    fn resolve(self, path: &[Segment], service: &DnsName, regions: &[Region], problems: &mut Problems) -> Option<Probe> {
+        let before = problems.len();
+        let mut meaningless = |given: bool, key, kind: &str| {
+            if given {
+                problems.add(&at(path, &[Key(key)]), format!("has no meaning for `{kind}`"));
+            }
+        };
+        let kind = match self.kind {
+            Kind::Http | Kind::Https => {
+                let scheme = if self.kind == Kind::Https { Scheme::Https } else { Scheme::Http };
+                let asked = self.path.unwrap_or_else(|| "/".to_owned());
+                let samples = self.samples.unwrap_or(1);
+                if !asked.starts_with('/') {
+                    problems.add(&at(path, &[Key("path")]), format!("`{asked}` does not begin with `/`"));
+                }
+                if samples == 0 || samples > 100 {
+                    problems.add(&at(path, &[Key("samples")]), format!("{samples} is not between 1 and 100"));
+                }
+                ProbeKind::Http(HttpProbe {
+                    scheme,
+                    port: self.port.unwrap_or(if scheme == Scheme::Https { 443 } else { 80 }),
+                    path: asked,
+                    host: self.host.unwrap_or_else(|| service.clone()),
+                    expect_status: self.expect_status.unwrap_or_else(|| vec![200]),
+                    expect_body: self.expect_body,
+                    samples,
+                    max_failed: self.max_failed.unwrap_or(Share::NONE),
+                })
+            }
+            Kind::Tcp | Kind::Dns => {
+                let kind = if self.kind == Kind::Tcp { "tcp" } else { "dns" };
+                meaningless(self.path.is_some(), "path", kind);
+                meaningless(self.host.is_some() && self.kind == Kind::Tcp, "host", kind);
+                meaningless(self.expect_status.is_some(), "expect_status", kind);
+                meaningless(self.expect_body.is_some(), "expect_body", kind);
+                meaningless(self.samples.is_some(), "samples", kind);
+                meaningless(self.max_failed.is_some(), "max_failed", kind);
+                meaningless(self.port.is_some() && self.kind == Kind::Dns, "port", kind);
+                if self.kind == Kind::Tcp {
+                    if self.port.is_none() {
+                        problems.add(path, "a `tcp` probe needs a `port`");
+                    }
+                    ProbeKind::Tcp { port: self.port? }
+                } else {
+                    if self.host.is_none() && regions.iter().any(|r| matches!(r.endpoint, Endpoint::Address(_))) {
+                        problems.add(path, "a `dns` probe needs a `host`, or regions whose `endpoint` is a name");
+                    }
+                    ProbeKind::Dns { name: self.host }
+                }
+            }
+        };
+        (problems.len() == before).then_some(Probe { name: self.name, kind, degraded_above: self.degraded_above })
+    }
+}

@@ -1,0 +1,52 @@
+//! The scenarios that come with Pointsman, and those in files.
+
+use std::{io, path::PathBuf};
+
+use domain::ConfigError;
+
+use crate::scenario::Scenario;
+
+const SCENARIOS: [(&str, &str); 4] = [
+    ("region-outage", include_str!("../../../scenarios/region-outage.toml")),
+    ("flapping", include_str!("../../../scenarios/flapping.toml")),
+    ("both-down", include_str!("../../../scenarios/both-down.toml")),
+    ("brownout", include_str!("../../../scenarios/brownout.toml")),
+];
+
+/// Why there is no such scenario.
+#[derive(Debug, thiserror::Error)]
+pub enum FindError {
+    /// It is none of ours, and no file.
+    #[error("there is no scenario `{name}`; there are {}, or name a file that ends in .toml", known())]
+    Unknown {
+        /// What was asked for.
+        name: String,
+    },
+    /// The file can't be read.
+    #[error("failed to read {}: {source}", .path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file is wrong.
+    #[error(transparent)]
+    Scenario(#[from] ConfigError),
+}
+
+fn known() -> String {
+    SCENARIOS.map(|(name, _)| name).join(", ")
+}
+
+/// The scenario of that name, or in that file.
+pub fn find(name: &str) -> Result<Scenario, FindError> {
+    if let Some((name, source)) = SCENARIOS.iter().find(|(known, _)| *known == name) {
+        return Ok(Scenario::parse(&format!("scenarios/{name}.toml"), source)?);
+    }
+    if !std::path::Path::new(name).extension().is_some_and(|extension| extension == "toml") {
+        return Err(FindError::Unknown { name: name.to_owned() });
+    }
+    let source = std::fs::read_to_string(name).map_err(|source| FindError::Read { path: name.into(), source })?;
+    Ok(Scenario::parse(name, &source)?)
+}

@@ -1,0 +1,241 @@
+//! The one way into the emulated AWS: passes every call on, records it, and is Route 53.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderMap, HeaderName};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode, Uri};
+use hyper_util::client::legacy::{self, Client, connect::HttpConnector};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::broadcast;
+use tokio::task::JoinSet;
+use tokio_util::task::AbortOnDropHandle;
+
+pub use calls::AwsCall;
+
+use self::route53::Route53Api;
+use self::xml::ApiError;
+use crate::hosted::{Moment, Route53};
+
+mod calls;
+mod checks;
+mod records;
+mod route53;
+mod xml;
+
+/// Shorter than the emulators' keep-alive, so that no call goes into a connection that is being closed.
+const POOL_IDLE: Duration = Duration::from_secs(2);
+
+/// Writes kept for a listener that is slow.
+const WRITES_BACKLOG: usize = 4096;
+
+/// What belongs to one connection and is not passed on.
+const HOP_BY_HOP: [HeaderName; 5] =
+    [header::CONNECTION, header::TRANSFER_ENCODING, header::EXPECT, header::UPGRADE, header::TE];
+
+type Body = Full<Bytes>;
+
+/// Why the proxy does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ProxyError {
+    /// No loopback port can be had.
+    #[error("tried to listen for AWS calls on loopback: {0}")]
+    Bind(#[from] std::io::Error),
+}
+
+/// The running proxy; dropping it stops it.
+pub struct Proxy {
+    address: SocketAddr,
+    calls: Arc<Mutex<Vec<AwsCall>>>,
+    writes: broadcast::Sender<Written>,
+    _server: AbortOnDropHandle<()>,
+}
+
+impl Proxy {
+    /// Listens on a free loopback port, in front of the emulator at `upstream`.
+    pub async fn start(upstream: SocketAddr, route53: Arc<Route53>) -> Result<Self, ProxyError> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        let calls = Arc::new(Mutex::new(Vec::new()));
+        let (writes, _) = broadcast::channel(WRITES_BACKLOG);
+        let upstream = Upstream::new(upstream);
+        let api = Route53Api::new(route53, upstream.clone());
+        let handler = Arc::new(Handler { api, upstream, calls: Arc::clone(&calls), writes: writes.clone() });
+        let server = AbortOnDropHandle::new(tokio::spawn(serve(listener, handler)));
+        Ok(Proxy { address, calls, writes, _server: server })
+    }
+
+    /// What `AWS_ENDPOINT_URL` is set to.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Every object that S3 accepts from now on.
+    #[must_use]
+    pub fn writes(&self) -> broadcast::Receiver<Written> {
+        self.writes.subscribe()
+    }
+
+    /// Every call answered so far, in the order of the answers.
+    #[must_use]
+    pub fn aws_calls(&self) -> Vec<AwsCall> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+async fn serve(listener: TcpListener, handler: Arc<Handler>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            Ok((stream, _)) = listener.accept() => { connections.spawn(connection(stream, Arc::clone(&handler))); }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, handler: Arc<Handler>) {
+    let service = service_fn(|request| async { handler.handle(request).await });
+    let served = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    if let Err(error) = served {
+        tracing::debug!(%error, "tried to serve a connection of an AWS client");
+    }
+}
+
+/// An object that S3 accepted.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// When it was asked to.
+    pub at: Moment,
+    /// Its key, escaped as in the path.
+    pub key: String,
+    /// What is in it.
+    pub body: Bytes,
+}
+
+struct Handler {
+    api: Route53Api,
+    upstream: Upstream,
+    calls: Arc<Mutex<Vec<AwsCall>>>,
+    writes: broadcast::Sender<Written>,
+}
+
+impl Handler {
+    async fn handle(&self, request: Request<Incoming>) -> Result<Response<Body>, hyper::Error> {
+        let at = Moment::now();
+        let (parts, body) = request.into_parts();
+        let call = Call {
+            method: parts.method,
+            uri: parts.uri,
+            headers: parts.headers,
+            body: body.collect().await?.to_bytes(),
+        };
+        let identity = calls::identify(&call);
+        let response = match self.api.handle(&call).await {
+            Some(response) => response,
+            None => self.upstream.send(&call).await,
+        };
+        if call.method == Method::PUT
+            && response.status().is_success()
+            && let Some(key) = call.object_key()
+        {
+            // Nobody listening is fine: writes are for reports.
+            let _ = self.writes.send(Written { at, key, body: call.body.clone() });
+        }
+        let recorded = AwsCall::new(at, identity, response.status());
+        self.calls.lock().expect("no holder of this lock panics").push(recorded);
+        Ok(response.map(Full::new))
+    }
+}
+
+/// One call of a client, read whole.
+#[derive(Debug, Clone)]
+struct Call {
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Call {
+    /// The key of a path `/BUCKET/KEY`, with its escapes.
+    fn object_key(&self) -> Option<String> {
+        let (_, key) = self.uri.path().strip_prefix('/')?.split_once('/')?;
+        (!key.is_empty()).then(|| key.to_owned())
+    }
+
+    /// A parameter of the query string, with its escapes undone; empty for one without a value.
+    fn query(&self, name: &str) -> Option<String> {
+        let mut pairs = form_urlencoded::parse(self.uri.query()?.as_bytes());
+        pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    }
+}
+
+/// The emulator behind the proxy.
+#[derive(Debug, Clone)]
+struct Upstream {
+    address: SocketAddr,
+    client: Client<HttpConnector, Body>,
+}
+
+/// The emulator did not answer.
+#[derive(Debug, thiserror::Error)]
+enum UpstreamError {
+    #[error("tried to pass a call on to the emulator: {0}")]
+    Unreachable(#[from] legacy::Error),
+    #[error("tried to read the emulator's answer: {0}")]
+    Broken(#[from] hyper::Error),
+    #[error("tried to address the emulator: {0}")]
+    Address(#[from] hyper::http::Error),
+}
+
+impl Upstream {
+    fn new(address: SocketAddr) -> Self {
+        let client = Client::builder(TokioExecutor::new()).pool_idle_timeout(POOL_IDLE).build_http();
+        Upstream { address, client }
+    }
+
+    /// The emulator's answer, or a gateway error that says why there is none.
+    async fn send(&self, call: &Call) -> Response<Bytes> {
+        match self.try_send(call).await {
+            Ok(response) => response,
+            Err(error) => {
+                let mut response = Response::new(Bytes::from(error.to_string()));
+                *response.status_mut() = StatusCode::BAD_GATEWAY;
+                response
+            }
+        }
+    }
+
+    /// The emulator's answer if it is a success.
+    async fn ask(&self, call: &Call) -> Result<Response<Bytes>, ApiError> {
+        let response = self.send(call).await;
+        if response.status().is_success() { Ok(response) } else { Err(ApiError::Emulator(Box::new(response))) }
+    }
+
+    async fn try_send(&self, call: &Call) -> Result<Response<Bytes>, UpstreamError> {
+        let path = call.uri.path_and_query().map_or("/", |path| path.as_str());
+        let uri = Uri::builder().scheme("http").authority(self.address.to_string()).path_and_query(path).build()?;
+        let mut request = Request::new(Full::new(call.body.clone()));
+        *request.method_mut() = call.method.clone();
+        *request.uri_mut() = uri;
+        *request.headers_mut() = end_to_end(&call.headers);
+        let (mut parts, body) = self.client.request(request).await?.into_parts();
+        parts.headers = end_to_end(&parts.headers);
+        Ok(Response::from_parts(parts, body.collect().await?.to_bytes()))
+    }
+}
+
+fn end_to_end(headers: &HeaderMap) -> HeaderMap {
+    let mut headers = headers.clone();
+    for name in &HOP_BY_HOP {
+        headers.remove(name);
+    }
+    headers
+}

@@ -1,0 +1,161 @@
+//! Turns what passes through the proxy, and what DNS answers, into a drill's timeline.
+//!
+//! Nothing here is told what happened: observations and audit entries are read as the functions write them,
+//! and the answer is asked of a name server.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::{AuditEntry, AuditKind, HoldCode, Observation, ObserverName, PlanKind, RegionName, Service, Verdict};
+
+use crate::timeline::{Event, EventKind};
+
+/// What was recorded so far.
+#[derive(Debug)]
+pub struct Recorder<'a> {
+    service: &'a Service,
+    timeline: Vec<Event>,
+    holds: BTreeSet<HoldCode>,
+    faulty: BTreeSet<RegionName>,
+    latest: BTreeMap<ObserverName, Observation>,
+    bad: BTreeSet<(RegionName, ObserverName)>,
+    quorum: BTreeSet<RegionName>,
+    answer: Option<Option<RegionName>>,
+    plans: BTreeMap<String, (PlanKind, RegionName)>,
+}
+
+impl<'a> Recorder<'a> {
+    /// Nothing recorded yet.
+    #[must_use]
+    pub fn new(service: &'a Service) -> Self {
+        Self {
+            service,
+            timeline: Vec::new(),
+            holds: BTreeSet::new(),
+            faulty: BTreeSet::new(),
+            latest: BTreeMap::new(),
+            bad: BTreeSet::new(),
+            quorum: BTreeSet::new(),
+            answer: None,
+            plans: BTreeMap::new(),
+        }
+    }
+
+    /// Everything so far, in the order of its recording.
+    #[must_use]
+    pub fn timeline(&self) -> &[Event] {
+        &self.timeline
+    }
+
+    /// Everything, and the codes of every hold that was written down.
+    #[must_use]
+    pub fn into_parts(self) -> (Vec<Event>, BTreeSet<HoldCode>) {
+        (self.timeline, self.holds)
+    }
+
+    /// Whether every observer's latest word is that every region is up, and the preferred one answers.
+    #[must_use]
+    pub fn is_steady(&self, observers: usize) -> bool {
+        let up = |it: &Observation| {
+            it.regions.values().all(|view| view.verdict == Verdict::Up)
+                && it.answering.region() == Some(&self.service.preferred().name)
+        };
+        self.latest.len() == observers && self.latest.values().all(up)
+    }
+
+    /// What the observers say, for people.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let observers = self.latest.values().map(|observation| {
+            let regions = observation.regions.iter().map(|(region, view)| {
+                let failed: Vec<_> = view.probes.iter().filter_map(|p| p.fault.map(|_| format!("{} {}", p.probe, p.evidence))).collect();
+                format!("{region} {} {}", view.verdict, failed.join(", "))
+            });
+            format!("{}: {}", observation.observer, regions.collect::<Vec<_>>().join("; "))
+        });
+        let said = observers.collect::<Vec<_>>().join(" | ");
+        if said.is_empty() { "no observer has written anything".to_owned() } else { said }
+    }
+
+    /// The drill put a fault on a region.
+    pub fn injected(&mut self, t: f64, region: &RegionName, what: String) {
+        self.faulty.insert(region.clone());
+        self.bad.retain(|(bad, _)| bad != region);
+        self.quorum.remove(region);
+        self.add(Event { detail: Some(what), ..Event::new(t, EventKind::FaultInjected, region) });
+    }
+
+    /// The drill took a fault off a region.
+    pub fn cleared(&mut self, t: f64, region: &RegionName, what: String) {
+        self.add(Event { detail: Some(what), ..Event::new(t, EventKind::FaultCleared, region) });
+    }
+
+    /// A name server answers with this region; `None`: with no region's address.
+    pub fn answered(&mut self, t: f64, region: Option<RegionName>) {
+        let before = self.answer.replace(region.clone());
+        if before.is_none_or(|before| before == region) {
+            return;
+        }
+        let event = EventKind::DnsAnswerChanged;
+        self.add(Event { t, event, region, observer: None, detail: None });
+    }
+
+    /// An observer wrote an observation.
+    pub fn observed(&mut self, t: f64, observation: Observation) {
+        for (region, view) in &observation.regions {
+            let seen = (region.clone(), observation.observer.clone());
+            if view.verdict == Verdict::Down && self.faulty.contains(region) && self.bad.insert(seen) {
+                let failed = view.probes.iter().filter_map(|probe| Some(format!("{} {}", probe.probe, probe.fault?)));
+                self.timeline.push(Event {
+                    observer: Some(observation.observer.clone()),
+                    detail: Some(failed.collect::<Vec<_>>().join(", ")),
+                    ..Event::new(t, EventKind::FirstBadProbe, region)
+                });
+            }
+        }
+        self.latest.insert(observation.observer.clone(), observation);
+        let policy = &self.service.policy;
+        for region in self.faulty.clone() {
+            let down = self.latest.iter().filter(|(_, observation)| {
+                let view = observation.regions.get(&region);
+                view.is_some_and(|view| view.verdict == Verdict::Down && view.streak >= policy.down_after)
+            });
+            let down: Vec<_> = down.map(|(observer, _)| observer.to_string()).collect();
+            if down.len() >= policy.quorum && self.quorum.insert(region.clone()) {
+                let detail = format!("down for {} of {}: {}", down.len(), self.latest.len(), down.join(", "));
+                self.add(Event { detail: Some(detail), ..Event::new(t, EventKind::Quorum, &region) });
+            }
+        }
+    }
+
+    /// A controller wrote an audit entry, for something that it did at `t`.
+    pub fn audited(&mut self, t: f64, entry: AuditEntry) {
+        match entry.kind {
+            AuditKind::Taken { plan } => {
+                let event = match plan.kind {
+                    PlanKind::Failover | PlanKind::Latch => EventKind::Decision,
+                    PlanKind::Failback => EventKind::FailbackDecision,
+                    PlanKind::Rearm => return,
+                };
+                self.plans.insert(plan.id.to_string(), (plan.kind, plan.to.clone()));
+                let detail = format!("{} {}, by {}: {}", plan.kind, plan.id, plan.by, plan.because.join("; "));
+                self.add(Event { detail: Some(detail), ..Event::new(t, event, &plan.to) });
+            }
+            AuditKind::Applied { plan } => {
+                let Some((kind, to)) = self.plans.get(plan.as_str()).cloned() else { return };
+                let event = if kind == PlanKind::Failback { EventKind::FailbackApplied } else { EventKind::SwitchApplied };
+                self.add(Event { detail: Some(plan.to_string()), ..Event::new(t, event, &to) });
+            }
+            AuditKind::Held { reasons } => self.holds.extend(reasons.iter().map(|reason| reason.code)),
+            AuditKind::Verified { .. }
+            | AuditKind::NotVerified { .. }
+            | AuditKind::Abandoned { .. }
+            | AuditKind::Recommended { .. }
+            | AuditKind::Paused { .. }
+            | AuditKind::Resumed { .. } => {}
+        }
+    }
+
+    fn add(&mut self, event: Event) {
+        self.timeline.push(event);
+    }
+}

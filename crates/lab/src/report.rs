@@ -1,0 +1,213 @@
+//! What a drill shows: `report.json`, and the headline for the terminal.
+
+mod expectations;
+mod summary;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::HoldCode;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    metrics::{self, Evidence, Measured, Metrics},
+    proxy::AwsCall,
+    timeline::{Event, EventKind},
+};
+
+/// What every lab exempts itself from (R30, and the probes' own guard).
+pub const LOOPBACK_EXEMPTION: &str =
+    "loopback addresses are probed and answered with, which neither Route 53 nor a deployed checker would do";
+/// A fleet whose p99 lateness is above this, in milliseconds of this process, did not keep its schedule.
+const LATE_MS: f64 = 5.0;
+
+/// A drill's report; contracts.md defines the names.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// The scenario's name.
+    pub scenario: String,
+    /// What it shows, in a line.
+    pub title: String,
+    /// What ruled everything random.
+    pub seed: u64,
+    /// What stood for AWS.
+    pub emulator: String,
+    /// How much faster than life it ran.
+    pub speed: f64,
+    /// From Route 53's yes to a change until its servers answered by it.
+    pub propagation_s: f64,
+    /// The record sets' TTL.
+    pub ttl_s: f64,
+    /// From a health check's change of status until the answers followed.
+    pub r29_s: f64,
+    /// What happened, in order.
+    pub timeline: Vec<Event>,
+    /// The metrics of each fault.
+    pub faults: Vec<Measured>,
+    /// Those of the first fault.
+    pub metrics: Metrics,
+    /// Side by side, those of each controller.
+    pub comparison: Comparison,
+    /// Why a metric of the first fault is `null`.
+    pub unmeasured: BTreeMap<String, String>,
+    /// What the lab allows that AWS does not.
+    pub exemptions: Vec<String>,
+    /// The reasons for holding still that were seen.
+    pub holds: BTreeSet<HoldCode>,
+    /// What was asked of AWS.
+    pub aws_calls: Vec<AwsCalls>,
+    /// How well the clients kept their schedule.
+    pub fleet: Schedule,
+    /// What the scenario expects, and whether it was so.
+    pub expectations: Vec<Expectation>,
+}
+
+/// The metrics of each controller that ran.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// Ours.
+    pub pointsman: Controller,
+    /// Route 53's health checks alone.
+    pub native: Option<Controller>,
+    /// A single prober that flips the record.
+    pub threshold: Option<Controller>,
+}
+
+/// One controller's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Controller {
+    /// Of the first fault.
+    pub metrics: Metrics,
+}
+
+/// Calls of one operation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AwsCalls {
+    /// `route53`, `s3`, …
+    pub service: String,
+    /// The region whose endpoint was called.
+    pub region: String,
+    /// `ChangeResourceRecordSets`, …
+    pub operation: String,
+    /// How many.
+    pub count: u64,
+}
+
+/// The calls, counted by service, region and operation, in that order.
+#[must_use]
+pub fn count_calls(calls: &[AwsCall]) -> Vec<AwsCalls> {
+    let mut counts = BTreeMap::<_, u64>::new();
+    for call in calls {
+        *counts.entry((&call.service, &call.region, &call.operation)).or_default() += 1;
+    }
+    let summary = |((service, region, operation), count): ((&String, &String, &String), u64)| AwsCalls {
+        service: service.clone(),
+        region: region.clone(),
+        operation: operation.clone(),
+        count,
+    };
+    counts.into_iter().map(summary).collect()
+}
+
+/// How well the clients kept their schedule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Schedule {
+    /// Of 100 requests 99 were sent no later than this after their time; milliseconds of this process.
+    pub late_p99_ms: Option<f64>,
+    /// Whether that is 5 ms or less.
+    pub kept: bool,
+}
+
+/// One thing that the scenario expects.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expectation {
+    /// What is expected.
+    pub text: String,
+    /// Whether it was so.
+    pub met: bool,
+    /// What was seen.
+    pub seen: String,
+}
+
+/// What the runner knows besides the evidence.
+#[derive(Debug, Clone, Default)]
+pub struct Circumstances {
+    /// What stood for AWS.
+    pub emulator: String,
+    /// What the lab allows that AWS does not.
+    pub exemptions: Vec<String>,
+    /// The reasons for holding still that were seen.
+    pub holds: BTreeSet<HoldCode>,
+    /// What was asked of AWS.
+    pub aws_calls: Vec<AwsCalls>,
+}
+
+/// The drill ended before its first fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the drill ended before its first fault: there is nothing to report")]
+pub struct NothingToReport;
+
+impl Report {
+    /// Measures, and checks what the scenario expects.
+    pub fn new(evidence: &Evidence<'_>, circumstances: Circumstances) -> Result<Self, NothingToReport> {
+        let scenario = evidence.scenario;
+        let faults = metrics::measure(evidence);
+        let first = faults.first().ok_or(NothingToReport)?.clone();
+        let late = evidence.records.lateness_p99().map(|late| late.as_secs_f64() * 1e3);
+        let Circumstances { emulator, exemptions, holds, aws_calls } = circumstances;
+        let expectations = expectations::check(evidence, &first, &holds);
+        Ok(Self {
+            scenario: scenario.name.clone(),
+            title: scenario.title.clone(),
+            seed: scenario.seed,
+            emulator,
+            speed: scenario.speed,
+            propagation_s: scenario.propagation.as_secs_f64(),
+            ttl_s: scenario.ttl.as_secs_f64(),
+            r29_s: scenario.r29.as_secs_f64(),
+            timeline: timeline(evidence, &faults),
+            faults,
+            metrics: first.metrics.clone(),
+            comparison: Comparison {
+                pointsman: Controller { metrics: first.metrics },
+                native: None,
+                threshold: None,
+            },
+            unmeasured: first.unmeasured,
+            exemptions,
+            holds,
+            aws_calls,
+            fleet: Schedule { late_p99_ms: late, kept: late.is_some_and(|late| late <= LATE_MS) },
+            expectations,
+        })
+    }
+
+    /// Whether all was as the scenario expects.
+    #[must_use]
+    pub fn met(&self) -> bool {
+        self.expectations.iter().all(|expectation| expectation.met)
+    }
+
+    /// The headline figures, as a table for a terminal.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        summary::of(self)
+    }
+}
+
+/// The events in order, with what only the clients' records tell.
+fn timeline(evidence: &Evidence<'_>, faults: &[Measured]) -> Vec<Event> {
+    let mut timeline = evidence.timeline.to_vec();
+    for Measured { lived, metrics, target, .. } in faults {
+        if let (Some(moved), Some(target)) = (metrics.failover_s, target) {
+            timeline.push(Event::new(lived.injected + moved, EventKind::ClientsMoved, target));
+        }
+        if let (Some(back), Some(cleared)) = (metrics.failback_s, lived.cleared) {
+            timeline.push(Event::new(cleared + back, EventKind::FailbackDone, &lived.region));
+        }
+    }
+    timeline.sort_by(|one, other| one.t.total_cmp(&other.t));
+    timeline
+}
+
+#[cfg(test)]
+mod tests;

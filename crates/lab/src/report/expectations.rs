@@ -1,0 +1,111 @@
+//! Whether a drill showed what its scenario expects.
+
+use std::collections::BTreeSet;
+
+use domain::{HoldCode, RegionName};
+
+use super::Expectation;
+use crate::{
+    metrics::{self, Evidence, Judgement, Measured},
+    scenario::{Bound, Moment, Must},
+};
+
+pub(super) fn check(evidence: &Evidence<'_>, first: &Measured, holds: &BTreeSet<HoldCode>) -> Vec<Expectation> {
+    let expect = &evidence.scenario.expect;
+    let mut all = vec![steady(evidence)];
+    for (truth, judgement) in evidence.scenario.truth.iter().zip(metrics::judge(evidence)) {
+        all.push(truth_of(&truth.region, truth.must, judgement));
+    }
+    all.extend(moment(evidence, "when the first fault is cleared", &expect.during, first.lived.cleared));
+    all.extend(moment(evidence, "at the end", &expect.after, Some(evidence.ended)));
+    let seen: Vec<_> = holds.iter().map(|code| code.as_str()).collect();
+    for code in &expect.hold {
+        all.push(Expectation {
+            text: format!("holds because of {code}"),
+            met: holds.contains(code),
+            seen: if seen.is_empty() { "no reason to hold".to_owned() } else { seen.join(", ") },
+        });
+    }
+    for (name, bound, seen) in bounds(evidence, first) {
+        all.extend(bounded(name, bound, seen, first));
+    }
+    all
+}
+
+fn steady(evidence: &Evidence<'_>) -> Expectation {
+    let scenario = evidence.scenario;
+    let (lasts, least) = (scenario.steady.lasts, scenario.steady.success_rate.get());
+    let seen = metrics::success_rate(evidence.records, scenario.speed, 0.0, lasts.as_secs_f64());
+    Expectation {
+        text: format!("success rate of {least} or more in the steady {lasts} before"),
+        met: seen.is_some_and(|seen| seen >= least),
+        seen: seen.map_or("no request".to_owned(), number),
+    }
+}
+
+fn truth_of(region: &RegionName, must: Must, judgement: Judgement) -> Expectation {
+    let text = match must {
+        Must::LeaveWithin(within) => format!("{region} is left within {within}"),
+        Must::Stay => format!("{region} is not left"),
+    };
+    let (met, seen) = match judgement {
+        Judgement::Stayed => (true, "not left".to_owned()),
+        Judgement::LeftWrongly { times } => (false, format!("left {times} times")),
+        Judgement::Left { after_s, in_time } => (in_time, format!("left after {}s", number(after_s))),
+        Judgement::NotLeft => (false, "not left".to_owned()),
+        Judgement::DidNotServe => (false, "another region served when its fault came".to_owned()),
+        Judgement::NoFault => (false, "the drill ended before its fault".to_owned()),
+    };
+    Expectation { text, met, seen }
+}
+
+fn moment(evidence: &Evidence<'_>, when: &str, wanted: &Moment, t: Option<f64>) -> Option<Expectation> {
+    let wanted = wanted.active.as_ref()?;
+    let active = t.map(|t| metrics::active_at(evidence.scenario, evidence.timeline, t));
+    Some(Expectation {
+        text: format!("{wanted} answers {when}"),
+        met: active == Some(Some(wanted)),
+        seen: match active {
+            Some(Some(region)) => region.to_string(),
+            Some(None) => "no region's address".to_owned(),
+            None => "that moment did not come".to_owned(),
+        },
+    })
+}
+
+fn bounds(evidence: &Evidence<'_>, first: &Measured) -> [(&'static str, Bound, Option<f64>); 11] {
+    let (bounds, metrics) = (&evidence.scenario.expect.metrics, &first.metrics);
+    [
+        ("detection_s", bounds.detection_s, metrics.detection_s),
+        ("decision_s", bounds.decision_s, metrics.decision_s),
+        ("answer_s", bounds.answer_s, metrics.answer_s),
+        ("failover_s", bounds.failover_s, metrics.failover_s),
+        ("mttr_s", bounds.mttr_s, metrics.mttr_s),
+        ("failback_s", bounds.failback_s, metrics.failback_s),
+        ("success_rate", bounds.success_rate, metrics.success_rate),
+        ("availability", bounds.availability, metrics.availability),
+        ("false_failovers", bounds.false_failovers, Some(metrics.false_failovers.into())),
+        ("missed", bounds.missed, Some(metrics.missed.into())),
+        ("switches", bounds.switches, Some(metrics.switches.into())),
+    ]
+}
+
+fn bounded(name: &str, bound: Bound, seen: Option<f64>, first: &Measured) -> Option<Expectation> {
+    let text = match (bound.at_least, bound.at_most) {
+        (None, None) => return None,
+        (Some(least), None) => format!("{name} at least {least}"),
+        (None, Some(most)) => format!("{name} at most {most}"),
+        (Some(least), Some(most)) => format!("{name} from {least} to {most}"),
+    };
+    let within = |seen: f64| bound.at_least.is_none_or(|least| seen >= least) && bound.at_most.is_none_or(|most| seen <= most);
+    let seen_text = seen.map_or_else(
+        || format!("not measured: {}", first.unmeasured.get(name).map_or("no reason is known", String::as_str)),
+        number,
+    );
+    Some(Expectation { text, met: seen.is_some_and(within), seen: seen_text })
+}
+
+/// Three decimals at most.
+pub(super) fn number(of: f64) -> String {
+    ((of * 1e3).round() / 1e3).to_string()
+}

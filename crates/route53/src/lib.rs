@@ -1,0 +1,23 @@
+//! How Route 53 answers, how its health checkers judge, and what it refuses: one strict model without I/O.
+//!
+//! The rules R1–R42 are those of route53-facts.md; tests bear the number of the rule that they prove.
+
+mod answer;
+mod change;
+mod check;
+mod name;
+mod record;
+mod zone;
+
+#[cfg(test)]
+mod fixture;
+
+pub use answer::{Answer, Draw, Rrset};
+pub use change::{Action, Change, Key, Refusal};
+pub use check::{
+    CheckConfig, CheckKind, CheckerView, Endpoint, FailureThreshold, InsufficientData, Interval, InvalidThreshold,
+    Protocol, Request, aggregate, can_be_checked, limits, status_is_success,
+};
+pub use name::{InvalidName, Name};
+pub use record::{CheckId, RecordSet, RecordType, Role, Routing, SetId, Target, UnknownRecordType};
+pub use zone::Zone;

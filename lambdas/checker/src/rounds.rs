@@ -1,0 +1,174 @@
+//! Rounds: EventBridge starts an invocation a minute, and the rounds go on within it until a successor's are seen.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use aws::{Bus, Cloudwatch, Function, Metrics, StartError, Store, Version};
+use decision::Measured;
+use domain::{ChangeEvent, Observation, ObserverName, Period, Round, Service};
+use futures::future::join_all;
+use jiff::Timestamp;
+use probe::Prober;
+
+/// Observations are written at least this often, however quiet it is.
+const KEEP_ALIVE: Period = Period::seconds(30);
+
+/// Everything that a round needs.
+pub(crate) struct Checker {
+    function: Function,
+    observer: ObserverName,
+    prober: Prober,
+    store: Store,
+    bus: Bus,
+    cloudwatch: Cloudwatch,
+}
+
+impl Checker {
+    pub(crate) async fn load() -> Result<Self, StartError> {
+        let function = Function::load().await?;
+        let control = &function.deployment.config.control_region;
+        Ok(Self {
+            observer: ObserverName::from(&function.region),
+            prober: Prober::new(&function.deployment.config)?,
+            store: Store::new(&function.session, &function.names, control),
+            bus: Bus::new(&function.session, &function.names, control),
+            cloudwatch: Cloudwatch::new(&function.session, &function.region),
+            function,
+        })
+    }
+
+    pub(crate) fn observer(&self) -> &ObserverName {
+        &self.observer
+    }
+
+    /// One round of every service, reported like any other.
+    pub(crate) async fn once(&self, invocation: &str) -> Vec<Observation> {
+        let services = &self.function.deployment.config.services;
+        join_all(services.iter().map(|service| async move {
+            let mut watch = Watch::begin(self, service, invocation).await;
+            watch.round().await
+        }))
+        .await
+    }
+
+    /// Rounds of every service, each at its own interval; then the metrics of all, in one call.
+    pub(crate) async fn watch(&self, invocation: &str) {
+        let metrics = Mutex::new(Metrics::default());
+        let services = &self.function.deployment.config.services;
+        join_all(services.iter().map(|service| self.watch_one(service, invocation, &metrics))).await;
+        let mut metrics = metrics.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = metrics.send(&self.cloudwatch).await {
+            tracing::warn!(%error, "this minute's metrics are lost");
+        }
+    }
+
+    async fn watch_one(&self, service: &Service, invocation: &str, metrics: &Mutex<Metrics>) {
+        let minute = self.function.deployment.config.minute.0;
+        let started = Instant::now();
+        let mut watch = Watch::begin(self, service, invocation).await;
+        loop {
+            let observation = watch.round().await;
+            metrics.lock().unwrap_or_else(PoisonError::into_inner).add(&observation);
+            let next = until_next_round(service.policy.interval.0);
+            // The schedule may be late or miss: half a minute of patience covers what it may be late by.
+            if started.elapsed() + next > minute * 3 / 2 {
+                return;
+            }
+            tokio::time::sleep(next).await;
+            if started.elapsed() >= minute && watch.is_succeeded().await {
+                return;
+            }
+        }
+    }
+}
+
+/// One service, watched by one invocation.
+struct Watch<'a> {
+    checker: &'a Checker,
+    service: &'a Service,
+    invocation: &'a str,
+    previous: Option<Observation>,
+    written: Option<(Observation, Version)>,
+}
+
+impl<'a> Watch<'a> {
+    /// Streaks go on from what a predecessor wrote last.
+    async fn begin(checker: &'a Checker, service: &'a Service, invocation: &'a str) -> Self {
+        let found = checker.store.observation(&service.name, &checker.observer).await;
+        let previous = found.unwrap_or_else(|error| {
+            tracing::warn!(%error, "streaks begin anew");
+            None
+        });
+        Self { checker, service, invocation, previous: previous.map(|aged| aged.observation), written: None }
+    }
+
+    async fn round(&mut self) -> Observation {
+        let Checker { function, observer, prober, store, bus, .. } = self.checker;
+        let policy = &self.service.policy;
+        let round = round_now(policy.interval.0);
+        let seen = prober.round(self.service).await;
+        let now = Timestamp::now();
+        let keep_alive = function.deployment.config.lab.as_ref().map_or(KEEP_ALIVE, |lab| KEEP_ALIVE.scaled(lab.speed));
+        let quiet = keep_alive.0.as_millis() / policy.interval.0.as_millis().max(1);
+        let quiet = u64::try_from(quiet).unwrap_or(u64::MAX);
+        let measured = Measured {
+            service: self.service.name.clone(),
+            observer: observer.clone(),
+            config: function.hash.clone(),
+            invocation: self.invocation.to_owned(),
+            round,
+            at: now,
+            regions: seen.regions,
+            answering: seen.answering,
+        };
+        let observation = decision::follow(self.previous.as_ref(), measured, quiet);
+        let last = self.written.as_ref().map(|(observation, _)| observation);
+        if decision::needs_write(last, &observation, policy, keep_alive, now) {
+            match store.observe(&observation).await {
+                Ok(version) => self.written = Some((observation.clone(), version)),
+                Err(error) => tracing::warn!(%error, "this round's observation is not written"),
+            }
+        }
+        if decision::needs_event(&observation, policy) {
+            let regions = observation.regions.iter();
+            let event = ChangeEvent {
+                service: observation.service.clone(),
+                observer: observation.observer.clone(),
+                round,
+                regions: regions.map(|(name, view)| (name.clone(), (view.verdict, view.streak))).collect(),
+            };
+            if let Err(error) = bus.send(&event).await {
+                tracing::warn!(%error, "the change event is lost; the next round sends another");
+            }
+        }
+        self.previous = Some(observation.clone());
+        observation
+    }
+
+    /// Whether a successor has written a round: the object is no longer the one written here.
+    async fn is_succeeded(&self) -> bool {
+        let Some((_, mine)) = &self.written else {
+            return false;
+        };
+        match self.checker.store.observation_version(&self.service.name, &self.checker.observer).await {
+            Ok(version) => version != *mine,
+            Err(_) => false,
+        }
+    }
+}
+
+fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+fn round_now(interval: Duration) -> Round {
+    let round = since_epoch().as_nanos() / interval.as_nanos().max(1);
+    Round(u64::try_from(round).unwrap_or(u64::MAX))
+}
+
+fn until_next_round(interval: Duration) -> Duration {
+    let into = since_epoch().as_nanos() % interval.as_nanos().max(1);
+    interval.saturating_sub(Duration::from_nanos(u64::try_from(into).unwrap_or(0)))
+}

@@ -1,0 +1,66 @@
+//! `cargo xtask`: what a developer and CI run that cargo alone cannot.
+#![allow(clippy::print_stderr, reason = "it talks to a person")]
+
+mod not_run;
+
+use std::{
+    env,
+    ffi::OsString,
+    process::{Command, ExitCode, Stdio},
+};
+
+use anyhow::{Context, Result};
+
+use not_run::NotRun;
+
+const USAGE: &str = "usage: cargo xtask test [--strict] [ARGUMENT…]
+
+    test      runs all tests; further arguments go to cargo nextest, or to cargo test where nextest is missing
+    --strict  a test that did not run for want of a tool is a failure";
+
+fn main() -> Result<ExitCode> {
+    let mut arguments = env::args_os().skip(1);
+    match arguments.next() {
+        Some(task) if task == "test" => {
+            let (strict, others) = arguments.partition::<Vec<_>, _>(|argument| argument == "--strict");
+            test(!strict.is_empty(), &others)
+        }
+        _ => {
+            eprintln!("{USAGE}");
+            Ok(ExitCode::from(2))
+        }
+    }
+}
+
+fn test(strict: bool, arguments: &[OsString]) -> Result<ExitCode> {
+    let runner: &[&str] = if has_nextest() { &["nextest", "run"] } else { &["test"] };
+    let not_run = NotRun::new()?;
+    // All members at once, as they switch on the features that the drill's packages have between them; with `--package`
+    // these could be fewer, and `cargo build --release` would then compile dependencies a second time.
+    let status = Command::new(cargo())
+        .args(runner)
+        .args(["--release", "--workspace"])
+        .args(arguments)
+        .env(NotRun::VARIABLE, not_run.path())
+        .status()
+        .context("failed to run cargo")?;
+    let missing = not_run.lines()?;
+    for (line, count) in &missing {
+        eprintln!("{count} × {line}");
+    }
+    let enough = missing.is_empty() || !strict;
+    Ok(if status.success() && enough { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn has_nextest() -> bool {
+    Command::new(cargo())
+        .args(["nextest", "--version"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+fn cargo() -> OsString {
+    env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
