@@ -63,9 +63,11 @@ impl CliError {
             Self::Stage(error) | Self::Drill(DrillError::Stage(error)) => stage_code(error),
             Self::Drill(DrillError::Nothing(_)) => exit::USAGE,
             Self::Drill(DrillError::NotSteady { .. }) => exit::UNHEALTHY,
-            Self::Write { .. } | Self::Interrupted | Self::Package(_) | Self::LabFailed { .. } | Self::LabStuck { .. } => {
-                exit::UNEXPECTED
-            }
+            Self::Write { .. }
+            | Self::Interrupted
+            | Self::Package(_)
+            | Self::LabFailed { .. }
+            | Self::LabStuck { .. } => exit::UNEXPECTED,
         }
     }
 
@@ -74,12 +76,20 @@ impl CliError {
             Self::Read { .. } => "name the file with --config, or set POINTSMAN_CONFIG",
             Self::Config(_) => "`pointsman schema config` prints every key that there is",
             Self::NotConfirmed => "answer `y`, or pass --yes where nobody can answer",
-            Self::Order(OrderError::Refused(_)) => "a rule can be overridden by its code in brackets: --force CODE. That is kept in the audit trail",
+            Self::Order(OrderError::Refused(_)) => {
+                "a rule can be overridden by its code in brackets: --force CODE. That is kept in the audit trail"
+            }
             Self::NotVerified { .. } => "`pointsman status --explain` shows what answers now",
-            Self::Aws(error) | Self::Start(StartError::Aws(error)) | Self::Deploy(DeployError::Aws(error)) => error.hint(),
-            Self::Start(StartError::NotDeployed { .. }) => "deploy it first with `pointsman deploy`, or name another --config",
+            Self::Aws(error) | Self::Start(StartError::Aws(error)) | Self::Deploy(DeployError::Aws(error)) => {
+                error.hint()
+            }
+            Self::Start(StartError::NotDeployed { .. }) => {
+                "deploy it first with `pointsman deploy`, or name another --config"
+            }
             Self::Deploy(DeployError::LabOnAws) => "name the lab with --endpoint-url, or take the lab's exemption out",
-            Self::Deploy(DeployError::ForeignRecords { .. }) => "move them away first; adopting records in place comes with `pointsman dns`",
+            Self::Deploy(DeployError::ForeignRecords { .. }) => {
+                "move them away first; adopting records in place comes with `pointsman dns`"
+            }
             Self::Tick(error) | Self::Order(OrderError::Tick(error)) => return tick_hint(error),
             Self::Scenario(_) => "`pointsman schema scenario` prints every key that there is",
             Self::LabStuck { .. } => "kill -9 it; nothing of it is left then but its folder under .pointsman/run",
@@ -115,8 +125,12 @@ fn tick_code(error: &TickError) -> exit::Code {
 
 fn tick_hint(error: &TickError) -> Option<String> {
     let hint = match error {
-        TickError::Store(StoreError::State { .. }) => "it was left as it is; the bucket is versioned, so an earlier version can be restored, and a newer Pointsman can read a newer format",
-        TickError::Store(StoreError::Aws(error)) | TickError::Aws(error) | TickError::Switch(SwitchError::Aws(error)) => error.hint(),
+        TickError::Store(StoreError::State { .. }) => {
+            "it was left as it is; the bucket is versioned, so an earlier version can be restored, and a newer Pointsman can read a newer format"
+        }
+        TickError::Store(StoreError::Aws(error))
+        | TickError::Aws(error)
+        | TickError::Switch(SwitchError::Aws(error)) => error.hint(),
         TickError::NotDeployed(_) => "run `pointsman deploy`",
         TickError::Raced(_) => "run it again",
         TickError::Switch(_) => return None,

@@ -11,7 +11,12 @@ mod target;
 use std::process::ExitCode;
 
 use clap::Parser;
-use tracing_subscriber::{Layer, filter::{LevelFilter, Targets}, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    Layer,
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 use crate::{
     args::{Args, Command},

@@ -29,7 +29,9 @@ impl Printer {
     pub(crate) fn result<T: Serialize>(self, value: &T, text: impl FnOnce() -> String) {
         match self.output {
             Output::Text => anstream::println!("{}", text()),
-            Output::Json => anstream::println!("{}", serde_json::to_string_pretty(value).expect("results are plain data")),
+            Output::Json => {
+                anstream::println!("{}", serde_json::to_string_pretty(value).expect("results are plain data"))
+            }
         }
     }
 
@@ -58,7 +60,8 @@ impl Printer {
     /// A spinner with what is being done now; where there is no terminal, lines.
     pub(crate) fn activity(self) -> Activity {
         let bar = self.progress.then(|| {
-            let style = ProgressStyle::with_template("{spinner} {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+            let style = ProgressStyle::with_template("{spinner} {wide_msg}")
+                .unwrap_or_else(|_| ProgressStyle::default_spinner());
             let bar = ProgressBar::new_spinner().with_style(style);
             bar.enable_steady_tick(std::time::Duration::from_millis(100));
             bar

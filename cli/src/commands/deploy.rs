@@ -36,7 +36,9 @@ pub(crate) async fn run(global: &Global, args: &args::Deploy, printer: &Printer)
     let deployment = signals::or_interrupted(work).await?;
     activity.finish();
     let result = json!({ "stack": config.stack, "config": deployment.config.hash(), "services": deployment.checks });
-    printer.result(&result, || format!("deployed; `pointsman status` shows what is seen (configuration {})", deployment.config.hash()));
+    printer.result(&result, || {
+        format!("deployed; `pointsman status` shows what is seen (configuration {})", deployment.config.hash())
+    });
     Ok(exit::DONE)
 }
 
@@ -44,7 +46,11 @@ pub(crate) async fn destroy(global: &Global, args: &args::Destroy, printer: &Pri
     let target = Target::load(global, printer).await?;
     let Target { config, session, names } = &target;
     let state = if args.delete_state { "the state bucket goes too" } else { "the state bucket stays" };
-    printer.line(&format!("destroy stack {} in {}; {state}; records, checks and zone stay", config.stack, places(config)));
+    printer.line(&format!(
+        "destroy stack {} in {}; {state}; records, checks and zone stay",
+        config.stack,
+        places(config)
+    ));
     confirm(args.yes, "Go on?", printer)?;
     let how = if args.delete_state { aws::Destroy::DeleteState } else { aws::Destroy::KeepState };
     let activity = printer.activity();
@@ -89,7 +95,9 @@ pub(crate) fn show(activity: &Activity, progress: &Progress) {
         }
         Progress::Checks(count) => activity.done(&format!("route 53: {count} health checks")),
         Progress::Records { service, made: true } => activity.done(&format!("route 53: records of {service} made")),
-        Progress::Records { service, made: false } => activity.done(&format!("route 53: records of {service} are there")),
+        Progress::Records { service, made: false } => {
+            activity.done(&format!("route 53: records of {service} are there"))
+        }
         Progress::Invoked { region, function } => activity.done(&format!("{region} {function}: runs")),
     }
 }

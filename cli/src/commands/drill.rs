@@ -61,7 +61,8 @@ fn show(activity: &Activity, options: &StageOptions, progress: &Progress) {
 
 /// A line of the timeline.
 fn line(event: &Event) -> String {
-    let kind = serde_json::to_value(event.event).ok().and_then(|kind| kind.as_str().map(str::to_owned)).unwrap_or_default();
+    let kind =
+        serde_json::to_value(event.event).ok().and_then(|kind| kind.as_str().map(str::to_owned)).unwrap_or_default();
     let region = event.region.as_ref().map(ToString::to_string).unwrap_or_default();
     let observer = event.observer.as_ref().map(|observer| format!(" by {observer}")).unwrap_or_default();
     let detail = event.detail.as_ref().map(|detail| format!("  {detail}")).unwrap_or_default();
@@ -73,7 +74,9 @@ pub(crate) fn show_setup(activity: &Activity, setup: &Setup) {
     match setup {
         Setup::Emulator(progress) => match progress {
             emulator::Progress::WaitingForInstall => activity.done("ministack: another process installs it, waiting"),
-            emulator::Progress::CreatingEnvironment(path) => activity.done(&format!("ministack: installing into {}", path.display())),
+            emulator::Progress::CreatingEnvironment(path) => {
+                activity.done(&format!("ministack: installing into {}", path.display()))
+            }
             emulator::Progress::Installing(line) => activity.doing(&format!("ministack: {line}")),
             emulator::Progress::Starting => activity.doing("ministack: starting"),
         },

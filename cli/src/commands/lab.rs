@@ -107,7 +107,10 @@ fn running() -> Option<Running> {
 
 async fn up(options: &LabOptions, printer: &Printer) -> Result<exit::Code, CliError> {
     if let Some(running) = running() {
-        return Err(CliError::Usage(format!("a lab is up already (process {}); `pointsman lab down` ends it", running.pid)));
+        return Err(CliError::Usage(format!(
+            "a lab is up already (process {}); `pointsman lab down` ends it",
+            running.pid
+        )));
     }
     // Checked here, so that a mistake is told here and not in a log.
     let StageOptions { folder, .. } = stage_options(options)?;
@@ -173,7 +176,10 @@ fn exports(running: &Running) -> String {
         lines.push(format!("# dig @{host} -p {port} {}", running.service));
     }
     for (name, region) in &running.regions {
-        lines.push(format!("# {name} serves at {}; curl -X PUT -d '{{\"kind\":\"down\"}}' {}", region.serves, region.faults));
+        lines.push(format!(
+            "# {name} serves at {}; curl -X PUT -d '{{\"kind\":\"down\"}}' {}",
+            region.serves, region.faults
+        ));
     }
     lines.join("\n")
 }
@@ -182,7 +188,9 @@ fn exports(running: &Running) -> String {
 async fn serve(options: &LabOptions, printer: &Printer) -> Result<exit::Code, CliError> {
     let options = stage_options(options)?;
     let activity = printer.activity();
-    let stage = signals::or_interrupted(async { Ok(Stage::up(&options, &|setup| show_setup(&activity, &setup)).await?) }).await?;
+    let stage =
+        signals::or_interrupted(async { Ok(Stage::up(&options, &|setup| show_setup(&activity, &setup)).await?) })
+            .await?;
     let file = running_file(&options.folder);
     write_running(&file, &stage, &options.scenario).map_err(|source| CliError::Write { path: file.clone(), source })?;
     signals::asked_to_stop().await;
@@ -195,7 +203,10 @@ async fn serve(options: &LabOptions, printer: &Printer) -> Result<exit::Code, Cl
 
 fn write_running(file: &Path, stage: &Stage, scenario: &Scenario) -> io::Result<()> {
     let regions = stage.regions.iter().map(|(name, region)| {
-        let addresses = RegionAddresses { serves: region.address().to_string(), faults: format!("http://{}/faults", region.admin()) };
+        let addresses = RegionAddresses {
+            serves: region.address().to_string(),
+            faults: format!("http://{}/faults", region.admin()),
+        };
         (name.to_string(), addresses)
     });
     let running = Running {

@@ -23,7 +23,12 @@ pub(crate) async fn failback(global: &Global, args: &Failback, printer: &Printer
     run(global, None, &args.order, printer).await
 }
 
-async fn run(global: &Global, to: Option<&RegionName>, options: &OrderOptions, printer: &Printer) -> Result<exit::Code, CliError> {
+async fn run(
+    global: &Global,
+    to: Option<&RegionName>,
+    options: &OrderOptions,
+    printer: &Printer,
+) -> Result<exit::Code, CliError> {
     let forced = forced(&options.force)?;
     let target = Target::load(global, printer).await?;
     let (_, controller) = target.controller().await?;
@@ -40,8 +45,11 @@ async fn run(global: &Global, to: Option<&RegionName>, options: &OrderOptions, p
     confirm(options.yes, "Carry it out?", printer)?;
     let (plan, state) = controller.carry_out(service, &order).await?;
     let state = follow(&controller, service, &plan, state, printer).await?;
-    let result = json!({ "plan": plan, "phase": state.phase, "active": state.active, "verified": state.in_flight.is_none() });
-    printer.result(&result, || format!("{}: {} answers on every name server; plan {} is verified", service.name, state.active, plan.id));
+    let result =
+        json!({ "plan": plan, "phase": state.phase, "active": state.active, "verified": state.in_flight.is_none() });
+    printer.result(&result, || {
+        format!("{}: {} answers on every name server; plan {} is verified", service.name, state.active, plan.id)
+    });
     Ok(exit::DONE)
 }
 
@@ -54,11 +62,25 @@ fn forced(codes: &[String]) -> Result<BTreeSet<HoldCode>, CliError> {
 
 fn show(plan: &Plan) -> String {
     let because: Vec<_> = plan.because.iter().map(|reason| format!("  {reason}")).collect();
-    format!("{}: {} from {} to {}, epoch {}\n{}", plan.service, plan.kind, plan.from, plan.to, plan.epoch, because.join("\n"))
+    format!(
+        "{}: {} from {} to {}, epoch {}\n{}",
+        plan.service,
+        plan.kind,
+        plan.from,
+        plan.to,
+        plan.epoch,
+        because.join("\n")
+    )
 }
 
 /// Looks again until the plan has ended; the failover Lambda does so too, and either may be first.
-async fn follow(controller: &Controller, service: &Service, plan: &Plan, mut state: ServiceState, printer: &Printer) -> Result<ServiceState, CliError> {
+async fn follow(
+    controller: &Controller,
+    service: &Service,
+    plan: &Plan,
+    mut state: ServiceState,
+    printer: &Printer,
+) -> Result<ServiceState, CliError> {
     let activity = printer.activity();
     let pace = (service.policy.ask_every.0 / 5).max(Duration::from_millis(200));
     loop {

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use aws::Look;
 use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
 use decision::Outcome;
-use domain::{
-    Epoch, HoldReason, Mode, ObserverName, Paused, Phase, RegionName, RegionPhase, Service, Verdict,
-};
+use domain::{Epoch, HoldReason, Mode, ObserverName, Paused, Phase, RegionName, RegionPhase, Service, Verdict};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -61,7 +59,8 @@ fn status(service: &Service, look: &Look) -> ServiceStatus {
     let hearing = look.evidence.hear(service, Timestamp::now());
     let regions = service.regions.iter().map(|region| {
         let track = decision.and_then(|decision| decision.regions.get(&region.name));
-        let knowing = hearing.knowing.iter().filter_map(|it| Some((it.observer.clone(), it.regions.get(&region.name)?.verdict)));
+        let knowing =
+            hearing.knowing.iter().filter_map(|it| Some((it.observer.clone(), it.regions.get(&region.name)?.verdict)));
         let silent = hearing.silent.iter().map(|(observer, _)| ((*observer).clone(), Verdict::Unknown));
         let verdicts = silent.chain(knowing).collect();
         let status = RegionStatus {
@@ -94,7 +93,8 @@ fn text(status: &ServiceStatus, explain: bool) -> String {
     table.load_style(UTF8_BORDERS_ONLY);
     table.set_header(["region", "phase", "verdicts", "since"]);
     for (name, region) in &status.regions {
-        let verdicts: Vec<_> = region.verdicts.iter().map(|(observer, verdict)| format!("{observer} {verdict}")).collect();
+        let verdicts: Vec<_> =
+            region.verdicts.iter().map(|(observer, verdict)| format!("{observer} {verdict}")).collect();
         let since = region.since.map(|since| since.to_string()).unwrap_or_default();
         table.add_row([name.to_string(), region.phase.to_string(), verdicts.join("\n"), since]);
     }

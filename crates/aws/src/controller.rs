@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use decision::{Action, Decision, Event, Evidence, NativeHealth, Order, Outcome, Sighting};
 use domain::{
-    Answering, AuditEntry, AuditKind, ConfigHash, Deployment, HoldReason, NativeChecks, ObserverName,
-    Paused, Plan, Service, ServiceState, Verdict,
+    Answering, AuditEntry, AuditKind, ConfigHash, Deployment, HoldReason, NativeChecks, ObserverName, Paused, Plan,
+    Service, ServiceState, Verdict,
 };
 use futures::future::join_all;
 use jiff::Timestamp;
@@ -164,7 +164,12 @@ impl Controller {
     }
 
     /// Stops decisions, or lets them go on with `None`.
-    pub async fn set_paused(&self, service: &Service, paused: Option<Paused>, by: &str) -> Result<ServiceState, TickError> {
+    pub async fn set_paused(
+        &self,
+        service: &Service,
+        paused: Option<Paused>,
+        by: &str,
+    ) -> Result<ServiceState, TickError> {
         for _ in 0..RACES {
             let (mut state, version) = self.load(service).await?;
             if state.paused.is_some() == paused.is_some() {
@@ -193,17 +198,15 @@ impl Controller {
 
     /// Everything that a decision rests on. Route 53's control plane is asked only when something is amiss.
     async fn evidence(&self, service: &Service, state: &ServiceState) -> Result<Evidence, TickError> {
-        let (seen, answering) = tokio::join!(
-            self.store.observations(&service.name, &self.observers),
-            self.prober.answering(service),
-        );
-        let sightings: Vec<_> = seen?
-            .into_iter()
-            .map(|aged| Sighting { observation: aged.observation, age: aged.age })
-            .collect();
+        let (seen, answering) =
+            tokio::join!(self.store.observations(&service.name, &self.observers), self.prober.answering(service),);
+        let sightings: Vec<_> =
+            seen?.into_iter().map(|aged| Sighting { observation: aged.observation, age: aged.age }).collect();
         let quiet = state.phase == domain::Phase::Steady
             && answering.region() == Some(&service.preferred().name)
-            && sightings.iter().all(|sighting| sighting.observation.regions.values().all(|view| view.verdict == Verdict::Up));
+            && sightings
+                .iter()
+                .all(|sighting| sighting.observation.regions.values().all(|view| view.verdict == Verdict::Up));
         let native = if quiet {
             service.regions.iter().map(|region| (region.name.clone(), NativeHealth::Unknown)).collect()
         } else {
@@ -213,7 +216,13 @@ impl Controller {
     }
 
     /// Wins the conditional write, or returns `None`; then applies the plan at once, since a taken plan helps nobody.
-    async fn take(&self, service: &Service, state: &ServiceState, plan: Plan, version: &Version) -> Result<Option<ServiceState>, TickError> {
+    async fn take(
+        &self,
+        service: &Service,
+        state: &ServiceState,
+        plan: Plan,
+        version: &Version,
+    ) -> Result<Option<ServiceState>, TickError> {
         let taken = decision::take(state, &service.policy, plan.clone(), Timestamp::now());
         let audit = AuditKind::Taken { plan: Box::new(plan.clone()) };
         let Write::Won(version) = self.store.save(&taken, version).await? else {
@@ -253,7 +262,12 @@ impl Controller {
     }
 
     /// Goes on with the plan in flight by one step; `None` when another executor was first.
-    async fn carry_on(&self, service: &Service, state: ServiceState, version: &Version) -> Result<Option<Look>, TickError> {
+    async fn carry_on(
+        &self,
+        service: &Service,
+        state: ServiceState,
+        version: &Version,
+    ) -> Result<Option<Look>, TickError> {
         let now = Timestamp::now();
         let evidence = self.evidence(service, &state).await?;
         let event = match decision::next(&state, &service.policy, now) {
@@ -302,14 +316,24 @@ impl Controller {
     }
 
     /// Writes what the look showed, if that is news; `None` when another was first.
-    async fn note(&self, state: &ServiceState, decision: &Decision, version: &Version) -> Result<Option<ServiceState>, TickError> {
+    async fn note(
+        &self,
+        state: &ServiceState,
+        decision: &Decision,
+        version: &Version,
+    ) -> Result<Option<ServiceState>, TickError> {
         match decision::note(state, decision) {
             Some((noted, audit)) => self.save(noted, version, audit).await,
             None => Ok(Some(state.clone())),
         }
     }
 
-    async fn save(&self, state: ServiceState, version: &Version, audit: Vec<AuditKind>) -> Result<Option<ServiceState>, TickError> {
+    async fn save(
+        &self,
+        state: ServiceState,
+        version: &Version,
+        audit: Vec<AuditKind>,
+    ) -> Result<Option<ServiceState>, TickError> {
         match self.store.save(&state, version).await? {
             Write::Won(_) => {
                 self.record(&state, audit).await;
@@ -335,4 +359,3 @@ impl Controller {
         }
     }
 }
-

@@ -1,7 +1,7 @@
 //! Puts a deployment into an account: checks, artifacts, functions, records, state.
 
-use domain::{Config, Deployment, DnsName, RegionName, Service, ServiceState};
 use decision::{RecordsError, fence_in, fence_set, record_sets, slots_in};
+use domain::{Config, Deployment, DnsName, RegionName, Service, ServiceState};
 use futures::future::{join_all, try_join_all};
 use route53::{Action, Change};
 use sha2::{Digest, Sha256};
@@ -233,7 +233,13 @@ impl<'a> Artifacts<'a> {
         format!("code/failover-{}.zip", &self.release.failover.sha256[..32])
     }
 
-    async fn put(&self, session: &Session, names: &Names, region: &RegionName, progress: &(dyn Fn(Progress) + Sync)) -> Result<(), DeployError> {
+    async fn put(
+        &self,
+        session: &Session,
+        names: &Names,
+        region: &RegionName,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<(), DeployError> {
         let stack = names.stack("artifacts");
         let watch = |event| progress(Progress::Resource(event));
         let stacks = Stacks::new(session, region, &watch);
@@ -246,7 +252,13 @@ impl<'a> Artifacts<'a> {
             async move {
                 let there = s3.head_object().bucket(bucket).key(&key).send().await.is_ok();
                 if !there {
-                    s3.put_object().bucket(bucket).key(&key).body(body.into()).send().await.map_err(failed("PutObject"))?;
+                    s3.put_object()
+                        .bucket(bucket)
+                        .key(&key)
+                        .body(body.into())
+                        .send()
+                        .await
+                        .map_err(failed("PutObject"))?;
                 }
                 Ok::<_, AwsError>(())
             }
@@ -295,7 +307,8 @@ async fn control_stack(
     let stack = names.stack("control");
     let region = &config.control_region;
     let watch = |event| progress(Progress::Resource(event));
-    let mut zones: Vec<_> = config.services.iter().map(|s| format!("arn:aws:route53:::hostedzone/{}", s.hosted_zone)).collect();
+    let mut zones: Vec<_> =
+        config.services.iter().map(|s| format!("arn:aws:route53:::hostedzone/{}", s.hosted_zone)).collect();
     zones.sort();
     zones.dedup();
     let records: Vec<_> = config
@@ -330,7 +343,12 @@ async fn state_bucket(session: &Session, names: &Names, region: &RegionName) -> 
 
 /// Makes a service's records and state where there are none. Records that exist are never touched here:
 /// they may show a failover, and that is no drift.
-async fn ensure_records(switch: &Switch, store: &Store, deployment: &Deployment, service: &Service) -> Result<bool, DeployError> {
+async fn ensure_records(
+    switch: &Switch,
+    store: &Store,
+    deployment: &Deployment,
+    service: &Service,
+) -> Result<bool, DeployError> {
     let checks = &deployment.checks[&service.name];
     let found = switch.record_sets(service).await?;
     let fence = fence_in(service, &found);
@@ -360,7 +378,11 @@ async fn ensure_records(switch: &Switch, store: &Store, deployment: &Deployment,
         if let (Some(fence), Some(slots)) = (fence, slots_in(service, &found, checks)) {
             state.epoch = domain::fence_epoch(&fence).unwrap_or_default();
             state.active = slots[0].region.clone();
-            state.phase = if state.active == service.preferred().name { domain::Phase::Steady } else { domain::Phase::FailedOver };
+            state.phase = if state.active == service.preferred().name {
+                domain::Phase::Steady
+            } else {
+                domain::Phase::FailedOver
+            };
             state.slots = slots;
             state.fence = fence;
         }
@@ -370,14 +392,15 @@ async fn ensure_records(switch: &Switch, store: &Store, deployment: &Deployment,
 }
 
 /// Starts each function once: a function that can't read its configuration says so now, not at 3 a.m.
-async fn invoke_each(session: &Session, names: &Names, config: &Config, progress: &(dyn Fn(Progress) + Sync)) -> Result<(), DeployError> {
+async fn invoke_each(
+    session: &Session,
+    names: &Names,
+    config: &Config,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<(), DeployError> {
     let checker = names.checker();
     let failover = names.failover();
-    let all = config
-        .observers
-        .iter()
-        .map(|region| (region, &checker))
-        .chain([(&config.control_region, &failover)]);
+    let all = config.observers.iter().map(|region| (region, &checker)).chain([(&config.control_region, &failover)]);
     let answers = join_all(all.map(|(region, function)| async move {
         invoke(session, region, function, br#"{"once":true}"#).await?;
         progress(Progress::Invoked { region: region.clone(), function: function.clone() });
@@ -387,7 +410,12 @@ async fn invoke_each(session: &Session, names: &Names, config: &Config, progress
 }
 
 /// Invokes a function and waits for its answer.
-pub async fn invoke(session: &Session, region: &RegionName, function: &str, payload: &[u8]) -> Result<Vec<u8>, DeployError> {
+pub async fn invoke(
+    session: &Session,
+    region: &RegionName,
+    function: &str,
+    payload: &[u8],
+) -> Result<Vec<u8>, DeployError> {
     let answer = session
         .lambda(region)
         .invoke()

@@ -50,9 +50,7 @@ impl AwsError {
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::Unreachable { .. } => None,
-            Self::Throttled { code, .. } | Self::Denied { code, .. } | Self::Refused { code, .. } => {
-                Some(code)
-            }
+            Self::Throttled { code, .. } | Self::Denied { code, .. } | Self::Refused { code, .. } => Some(code),
         }
     }
 
@@ -87,14 +85,20 @@ where
         let code = service.code().unwrap_or("Unknown").to_owned();
         let message = service.message().unwrap_or("no message").to_owned();
         match code.as_str() {
-            "Throttling" | "ThrottlingException" | "PriorRequestNotComplete" | "TooManyRequestsException"
-            | "RequestLimitExceeded" | "SlowDown" | "LimitExceededException" => {
-                AwsError::Throttled { operation, code }
-            }
-            "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "ExpiredToken"
-            | "InvalidClientTokenId" | "SignatureDoesNotMatch" | "UnrecognizedClientException" => {
-                AwsError::Denied { operation, code, message }
-            }
+            "Throttling"
+            | "ThrottlingException"
+            | "PriorRequestNotComplete"
+            | "TooManyRequestsException"
+            | "RequestLimitExceeded"
+            | "SlowDown"
+            | "LimitExceededException" => AwsError::Throttled { operation, code },
+            "AccessDenied"
+            | "AccessDeniedException"
+            | "UnauthorizedOperation"
+            | "ExpiredToken"
+            | "InvalidClientTokenId"
+            | "SignatureDoesNotMatch"
+            | "UnrecognizedClientException" => AwsError::Denied { operation, code, message },
             _ => AwsError::Refused { operation, code, message },
         }
     }

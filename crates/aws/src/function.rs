@@ -10,13 +10,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use crate::{
-    Session, SessionOptions,
-    error::AwsError,
-    names::Names,
-    stacks::Stacks,
-    store::get,
-};
+use crate::{Session, SessionOptions, error::AwsError, names::Names, stacks::Stacks, store::get};
 
 /// Why a function can't begin.
 #[derive(Debug, thiserror::Error)]
@@ -102,14 +96,23 @@ impl Function {
         Self::read(session.clone(), names.clone(), control.clone(), key, found.output("Topic")).await
     }
 
-    async fn read(session: Session, names: Names, region: RegionName, key: String, topic: Option<String>) -> Result<Self, StartError> {
+    async fn read(
+        session: Session,
+        names: Names,
+        region: RegionName,
+        key: String,
+        topic: Option<String>,
+    ) -> Result<Self, StartError> {
         let bucket = names.artifacts(&region);
         let object = get(&session.s3(&region), &bucket, &key).await?;
         let Some(object) = object else {
             return Err(StartError::NoConfig { bucket, key });
         };
-        let deployment: Deployment = serde_json::from_slice(&object.body)
-            .map_err(|error| StartError::BadConfig { bucket, key, why: error.to_string() })?;
+        let deployment: Deployment = serde_json::from_slice(&object.body).map_err(|error| StartError::BadConfig {
+            bucket,
+            key,
+            why: error.to_string(),
+        })?;
         let hash = deployment.config.hash();
         Ok(Self { session, region, names, deployment, hash, topic })
     }

@@ -14,9 +14,7 @@ mod store;
 mod switch;
 
 pub use controller::{Controller, Look, OrderError, TickError};
-pub use deploy::{
-    Architecture, Code, DeployError, Progress, Release, Schedule, deploy, invoke, start,
-};
+pub use deploy::{Architecture, Code, DeployError, Progress, Release, Schedule, deploy, invoke, start};
 pub use destroy::{Destroy, destroy};
 pub use error::AwsError;
 pub use function::{Function, StartError, init_log};

@@ -7,9 +7,7 @@ use aws_sdk_cloudwatch::{
     types::{Dimension, MetricDatum, StandardUnit, StatisticSet},
 };
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
-use domain::{
-    ChangeEvent, DnsName, EVENT_DETAIL_TYPE, EVENT_SOURCE, Observation, ProbeStatus, RegionName, Verdict,
-};
+use domain::{ChangeEvent, DnsName, EVENT_DETAIL_TYPE, EVENT_SOURCE, Observation, ProbeStatus, RegionName, Verdict};
 
 use crate::{
     Session,
@@ -126,12 +124,8 @@ impl Metrics {
         }
         let now = DateTime::from(std::time::SystemTime::now());
         let data = sets.into_iter().take(1_000).map(|((service, region, metric), set)| {
-            let values = StatisticSet::builder()
-                .sample_count(set.count)
-                .sum(set.sum)
-                .minimum(set.min)
-                .maximum(set.max)
-                .build();
+            let values =
+                StatisticSet::builder().sample_count(set.count).sum(set.sum).minimum(set.min).maximum(set.max).build();
             let dimension = |name: &str, value: &str| Dimension::builder().name(name).value(value).build();
             MetricDatum::builder()
                 .metric_name(metric.name())

@@ -76,7 +76,12 @@ impl<'a> Stacks<'a> {
     }
 
     /// Creates or updates a stack, and waits.
-    pub(crate) async fn apply(&self, stack: &str, template: &str, parameters: &[(&str, String)]) -> Result<Applied, StackError> {
+    pub(crate) async fn apply(
+        &self,
+        stack: &str,
+        template: &str,
+        parameters: &[(&str, String)],
+    ) -> Result<Applied, StackError> {
         let parameters: Vec<_> = parameters
             .iter()
             .map(|(key, value)| Parameter::builder().parameter_key(*key).parameter_value(value).build())
@@ -134,13 +139,8 @@ impl<'a> Stacks<'a> {
 
     /// Whether a stack holds a resource of that logical id.
     pub(crate) async fn owns(&self, stack: &str, resource: &str) -> Result<bool, AwsError> {
-        let found = self
-            .cloudformation
-            .describe_stack_resource()
-            .stack_name(stack)
-            .logical_resource_id(resource)
-            .send()
-            .await;
+        let found =
+            self.cloudformation.describe_stack_resource().stack_name(stack).logical_resource_id(resource).send().await;
         match found {
             Ok(_) => Ok(true),
             Err(error) if error.message().is_some_and(|m| m.contains("does not exist")) => Ok(false),
@@ -194,7 +194,8 @@ impl<'a> Stacks<'a> {
         match self.cloudformation.describe_stacks().stack_name(stack).send().await {
             Ok(found) => {
                 let stack = found.stacks.unwrap_or_default().into_iter().next();
-                let deleted = |stack: &Stack| stack.stack_status.as_ref().is_some_and(|s| s.as_str() == "DELETE_COMPLETE");
+                let deleted =
+                    |stack: &Stack| stack.stack_status.as_ref().is_some_and(|s| s.as_str() == "DELETE_COMPLETE");
                 Ok(stack.filter(|stack| !deleted(stack)).map(Described))
             }
             Err(error) if error.message().is_some_and(|m| m.contains("does not exist")) => Ok(None),

@@ -14,10 +14,7 @@ use aws_smithy_runtime_api::{
     },
 };
 use aws_smithy_types::{DateTime, config_bag::ConfigBag, date_time::Format};
-use domain::{
-    AuditEntry, AuditKind, DnsName, Observation, ObserverName, Period, RegionName, ServiceState,
-    StateError,
-};
+use domain::{AuditEntry, AuditKind, DnsName, Observation, ObserverName, Period, RegionName, ServiceState, StateError};
 use futures::future::join_all;
 
 use crate::{
@@ -85,11 +82,7 @@ impl Store {
     /// The store of a deployment. Makes no call.
     #[must_use]
     pub fn new(session: &Session, names: &Names, control: &RegionName) -> Self {
-        Self {
-            s3: session.s3(control),
-            state: names.state(control),
-            observations: names.observations(control),
-        }
+        Self { s3: session.s3(control), state: names.state(control), observations: names.observations(control) }
     }
 
     /// A service's state, `None` before the first deployment.
@@ -98,8 +91,11 @@ impl Store {
         let Some(object) = get(&self.s3, &self.state, &key).await? else {
             return Ok(None);
         };
-        let state = ServiceState::parse(&object.body)
-            .map_err(|source| StoreError::State { bucket: self.state.clone(), key, source })?;
+        let state = ServiceState::parse(&object.body).map_err(|source| StoreError::State {
+            bucket: self.state.clone(),
+            key,
+            source,
+        })?;
         Ok(Some((state, object.version)))
     }
 
@@ -118,7 +114,11 @@ impl Store {
     }
 
     /// The latest observation of a service by each observer; one that can't be read is left out.
-    pub async fn observations(&self, service: &DnsName, observers: &BTreeSet<ObserverName>) -> Result<Vec<Aged>, StoreError> {
+    pub async fn observations(
+        &self,
+        service: &DnsName,
+        observers: &BTreeSet<ObserverName>,
+    ) -> Result<Vec<Aged>, StoreError> {
         let all = join_all(observers.iter().map(|observer| self.observation(service, observer))).await;
         let mut seen = Vec::new();
         for one in all {
@@ -144,13 +144,8 @@ impl Store {
 
     /// The version of an observer's latest observation, to see whether a successor wrote it.
     pub async fn observation_version(&self, service: &DnsName, observer: &ObserverName) -> Result<Version, StoreError> {
-        let head = self
-            .s3
-            .head_object()
-            .bucket(&self.observations)
-            .key(observation_key(observer, service))
-            .send()
-            .await;
+        let head =
+            self.s3.head_object().bucket(&self.observations).key(observation_key(observer, service)).send().await;
         match head {
             Ok(head) => Ok(head.e_tag.map_or(Version::Absent, Version::Tag)),
             Err(error) if error.as_service_error().is_some_and(|e| e.is_not_found()) => Ok(Version::Absent),
@@ -169,13 +164,8 @@ impl Store {
     }
 
     async fn put(&self, bucket: &str, key: &str, body: Vec<u8>, expected: Option<&Version>) -> Result<Write, AwsError> {
-        let mut request = self
-            .s3
-            .put_object()
-            .bucket(bucket)
-            .key(key)
-            .content_type("application/json")
-            .body(ByteStream::from(body));
+        let mut request =
+            self.s3.put_object().bucket(bucket).key(key).content_type("application/json").body(ByteStream::from(body));
         request = match expected {
             None => request,
             Some(Version::Absent) => request.if_none_match("*"),
@@ -226,10 +216,11 @@ pub(crate) async fn get(s3: &Client, bucket: &str, key: &str) -> Result<Option<O
     };
     let age = object.last_modified.and_then(|written| clock.since(&written)).unwrap_or_default();
     let version = object.e_tag.map_or(Version::Absent, Version::Tag);
-    let body = object.body.collect().await.map_err(|error| AwsError::Unreachable {
-        operation: "GetObject",
-        cause: error.to_string(),
-    })?;
+    let body = object
+        .body
+        .collect()
+        .await
+        .map_err(|error| AwsError::Unreachable { operation: "GetObject", cause: error.to_string() })?;
     Ok(Some(Object { body: body.to_vec(), age, version }))
 }
 

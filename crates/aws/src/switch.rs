@@ -10,7 +10,9 @@ use aws_sdk_route53::{
     },
 };
 use decision::{NativeHealth, RecordsError, change_batch, is_ours};
-use domain::{CheckId, Config, DnsName, HostedZoneId, NativeCheck, NativeChecks, Plan, Region, RegionName, Service, StackName};
+use domain::{
+    CheckId, Config, DnsName, HostedZoneId, NativeCheck, NativeChecks, Plan, Region, RegionName, Service, StackName,
+};
 use route53::{Action, RecordSet, Role, Routing, Target};
 
 use crate::{
@@ -52,7 +54,12 @@ impl Switch {
     }
 
     /// Carries out a change batch; the id of the change.
-    pub async fn change(&self, zone: &HostedZoneId, batch: &[route53::Change], comment: &str) -> Result<String, SwitchError> {
+    pub async fn change(
+        &self,
+        zone: &HostedZoneId,
+        batch: &[route53::Change],
+        comment: &str,
+    ) -> Result<String, SwitchError> {
         let changes = batch.iter().map(|change| {
             let action = match change.action {
                 Action::Create => ChangeAction::Create,
@@ -61,19 +68,15 @@ impl Switch {
             };
             Change::builder().action(action).resource_record_set(to_sdk(&change.set)).build()
         });
-        let changes = changes.collect::<Result<Vec<_>, _>>().map_err(|error| SwitchError::Refused(error.to_string()))?;
+        let changes =
+            changes.collect::<Result<Vec<_>, _>>().map_err(|error| SwitchError::Refused(error.to_string()))?;
         let batch = ChangeBatch::builder()
             .comment(comment)
             .set_changes(Some(changes))
             .build()
             .map_err(|error| SwitchError::Refused(error.to_string()))?;
-        let sent = self
-            .route53
-            .change_resource_record_sets()
-            .hosted_zone_id(zone.as_str())
-            .change_batch(batch)
-            .send()
-            .await;
+        let sent =
+            self.route53.change_resource_record_sets().hosted_zone_id(zone.as_str()).change_batch(batch).send().await;
         match sent {
             Ok(done) => Ok(done.change_info.map(|info| info.id).unwrap_or_default()),
             Err(error) => {
@@ -122,7 +125,9 @@ impl Switch {
                 .await
                 .map_err(failed("ListResourceRecordSets"))?;
             let before = sets.len();
-            sets.extend(page.resource_record_sets().iter().filter_map(from_sdk).filter(|set| is_ours(service, &set.name)));
+            sets.extend(
+                page.resource_record_sets().iter().filter_map(from_sdk).filter(|set| is_ours(service, &set.name)),
+            );
             // The list is in the order of reversed labels: ours stand together.
             if page.is_truncated && (sets.len() > before || before == 0) {
                 start = page.next_record_name.map(|name| (name, page.next_record_type, page.next_record_identifier));
@@ -202,8 +207,8 @@ impl Switch {
             .request_interval(i32::from(*interval_s))
             .failure_threshold(i32::from(*threshold))
             .set_resource_path(path.clone());
-        let address = region.targets.a.first().map(ToString::to_string)
-            .or(region.targets.aaaa.first().map(ToString::to_string));
+        let address =
+            region.targets.a.first().map(ToString::to_string).or(region.targets.aaaa.first().map(ToString::to_string));
         let target = match (&address, &region.targets.cname) {
             (Some(address), _) => {
                 settings = settings.ip_address(address);
@@ -220,13 +225,22 @@ impl Switch {
             settings = settings.enable_sni(true);
         }
         // All that can't be changed later is in the reference, so that a changed setting makes a new check.
-        let reference = format!("{stack}:{}:{}:{kind}:{target}:{port}:{}:{interval_s}x{threshold}", service.name, region.name, path.as_deref().unwrap_or(""));
+        let reference = format!(
+            "{stack}:{}:{}:{kind}:{target}:{port}:{}:{interval_s}x{threshold}",
+            service.name,
+            region.name,
+            path.as_deref().unwrap_or("")
+        );
         self.create_check(&reference, settings.build().map_err(incomplete)?).await
     }
 
     async fn create_check(&self, reference: &str, settings: HealthCheckConfig) -> Result<CheckId, AwsError> {
         // A caller reference has at most 64 characters.
-        let reference = if reference.len() <= 64 { reference.to_owned() } else { crate::deploy::digest(reference.as_bytes())[..64].to_owned() };
+        let reference = if reference.len() <= 64 {
+            reference.to_owned()
+        } else {
+            crate::deploy::digest(reference.as_bytes())[..64].to_owned()
+        };
         let made = self
             .route53
             .create_health_check()
@@ -263,9 +277,9 @@ fn to_sdk(set: &RecordSet) -> ResourceRecordSet {
     };
     sdk = match &set.target {
         Target::Values { ttl, values } => {
-            let records = values.iter().map(|value| {
-                ResourceRecord::builder().value(value).build().expect("a value is all it needs")
-            });
+            let records = values
+                .iter()
+                .map(|value| ResourceRecord::builder().value(value).build().expect("a value is all it needs"));
             sdk.ttl(i64::from(*ttl)).set_resource_records(Some(records.collect()))
         }
         Target::Alias { zone, name, evaluate_target_health } => sdk.alias_target(
@@ -284,8 +298,12 @@ fn to_sdk(set: &RecordSet) -> ResourceRecordSet {
 fn from_sdk(sdk: &ResourceRecordSet) -> Option<RecordSet> {
     let routing = match (sdk.set_identifier(), sdk.failover(), sdk.weight()) {
         (None, _, _) => Routing::Simple,
-        (Some(id), Some(ResourceRecordSetFailover::Primary), _) => Routing::Failover { id: id.into(), role: Role::Primary },
-        (Some(id), Some(ResourceRecordSetFailover::Secondary), _) => Routing::Failover { id: id.into(), role: Role::Secondary },
+        (Some(id), Some(ResourceRecordSetFailover::Primary), _) => {
+            Routing::Failover { id: id.into(), role: Role::Primary }
+        }
+        (Some(id), Some(ResourceRecordSetFailover::Secondary), _) => {
+            Routing::Failover { id: id.into(), role: Role::Secondary }
+        }
         (Some(id), _, Some(weight)) => Routing::Weighted { id: id.into(), weight: u8::try_from(weight).ok()? },
         _ => return None,
     };

@@ -4,7 +4,7 @@ use domain::{
     Actor, Arming, Epoch, Expectation, HoldReason, NativeReturn, Plan, PlanId, PlanKind, RegionName, Slot, Step,
 };
 
-use crate::{reason::later, scene::Scene, tally::Tally};
+use crate::{evidence::NativeHealth, reason::later, scene::Scene, tally::Tally};
 
 /// What was decided, before it is numbered.
 #[derive(Debug)]
@@ -72,8 +72,10 @@ impl Draft<'_> {
 }
 
 /// Whether a region that Route 53 was kept from is up for long enough to be a standby again.
+/// While its own check is unhealthy, putting that back would change nothing.
 pub(crate) fn may_rearm(scene: &Scene<'_>, slot: &Slot) -> bool {
-    slot.arming == Arming::AlwaysUnhealthy && scene.tally(&slot.region).is_some_and(Tally::is_up_for_long)
+    let whole = |tally: &Tally<'_>| tally.is_up_for_long() && tally.native != NativeHealth::Unhealthy;
+    slot.arming == Arming::AlwaysUnhealthy && scene.tally(&slot.region).is_some_and(whole)
 }
 
 /// The same for the same plan wherever it is computed, so that a replay is recognised.

@@ -11,6 +11,9 @@ use jiff::Timestamp;
 /// Rounds that may be missing (a late start, a handover between invocations) without ending a streak.
 const GAP: u64 = 3;
 
+/// Events for a region that goes on being up.
+const RETURN_EVENTS: u32 = 3;
+
 /// The word on a region that its probes amount to.
 #[must_use]
 pub fn verdict(reports: &[ProbeReport]) -> Verdict {
@@ -97,26 +100,30 @@ pub fn follow(previous: Option<&Observation>, measured: Measured, quiet: u64) ->
     }
 }
 
-/// Whether the failover Lambda must look at once: some region is not up, or has just been up for long enough.
+/// Whether the failover Lambda must look at once, rather than when the minute comes: some region is not up, the answer
+/// has moved, or a region has been up for once, twice or three times `up_after` rounds (a return that Route 53's slower
+/// check held up the first time need not wait for the minute either).
 #[must_use]
-pub fn needs_event(current: &Observation, policy: &Policy) -> bool {
-    current.regions.values().any(|view| view.verdict != Verdict::Up || view.streak == policy.up_after)
+pub fn needs_event(previous: Option<&Observation>, current: &Observation, policy: &Policy) -> bool {
+    let returning = |view: &RegionView| {
+        view.streak.is_multiple_of(policy.up_after) && (1..=RETURN_EVENTS).contains(&(view.streak / policy.up_after))
+    };
+    current.regions.values().any(|view| view.verdict != Verdict::Up || returning(view))
+        || previous.is_some_and(|previous| previous.answering != current.answering)
 }
 
-/// Whether the observation must be written: what calls for an event, a change, or `keep_alive` since the last.
+/// Whether the observation must be written, even where no event is due: a change, or `keep_alive` since the last.
 #[must_use]
 pub fn needs_write(
     last_written: Option<&Observation>,
     current: &Observation,
-    policy: &Policy,
     keep_alive: Period,
     now: Timestamp,
 ) -> bool {
     let Some(last) = last_written else { return true };
     let verdicts =
         |of: &Observation| of.regions.iter().map(|(region, view)| (region.clone(), view.verdict)).collect::<Vec<_>>();
-    needs_event(current, policy)
-        || last.config != current.config
+    last.config != current.config
         || last.answering != current.answering
         || verdicts(last) != verdicts(current)
         // A clock that went back tells nothing about the last write.
@@ -220,25 +227,36 @@ mod tests {
             for view in observation.regions.values_mut() {
                 (view.verdict, view.streak) = (verdict, streak);
             }
-            needs_event(&observation, policy)
+            needs_event(None, &observation, policy)
         };
         assert!(!with(Verdict::Up, 1));
         assert!(!with(Verdict::Up, 19));
         assert!(with(Verdict::Up, 20));
         assert!(!with(Verdict::Up, 21));
+        assert!(with(Verdict::Up, 40));
+        assert!(with(Verdict::Up, 60));
+        assert!(!with(Verdict::Up, 80));
         assert!(with(Verdict::Degraded, 7));
         assert!(with(Verdict::Unknown, 7));
         assert!(with(Verdict::Down, 7));
     }
 
     #[test]
+    fn an_event_is_due_when_the_answer_has_moved() {
+        let policy = &World::new().service().policy.clone();
+        let before = follow(None, measured(100, &[ok("http")]), 0);
+        let moved = Observation { answering: Answering::Mixed, ..before.clone() };
+        assert!(!needs_event(Some(&before), &before, policy));
+        assert!(needs_event(Some(&before), &moved, policy));
+    }
+
+    #[test]
     fn a_write_is_due_on_change_and_every_half_minute() {
-        let policy = World::new().service().policy.clone();
         let keep_alive = Period::seconds(30);
         let last = follow(None, measured(100, &[ok("http")]), 0);
         let due = |last: Option<&Observation>, current: &Observation, after: i64| {
             let now = Timestamp::from_second(1000 + after).unwrap();
-            needs_write(last, current, &policy, keep_alive, now)
+            needs_write(last, current, keep_alive, now)
         };
         assert!(due(None, &last, 0));
         let same = follow(Some(&last), measured(101, &[ok("http")]), 0);

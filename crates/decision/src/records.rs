@@ -26,9 +26,8 @@ pub fn record_sets(service: &Service, slots: &[Slot], checks: &NativeChecks) -> 
     let mut sets = Vec::new();
     for kind in kinds {
         for (level, slot) in slots.iter().enumerate() {
-            let region = service
-                .region(&slot.region)
-                .ok_or_else(|| RecordsError::UnknownRegion(slot.region.clone()))?;
+            let region =
+                service.region(&slot.region).ok_or_else(|| RecordsError::UnknownRegion(slot.region.clone()))?;
             let set = |level, role, target, check: Option<&CheckId>| RecordSet {
                 name: level_name(service, level),
                 kind,
@@ -91,10 +90,7 @@ pub fn is_ours(service: &Service, record: &Name) -> bool {
 #[must_use]
 pub fn names(service: &Service) -> Vec<Name> {
     let levels = service.regions.len().saturating_sub(1).max(1);
-    (0..levels)
-        .map(|level| level_name(service, level))
-        .chain([name(&service.fence_name())])
-        .collect()
+    (0..levels).map(|level| level_name(service, level)).chain([name(&service.fence_name())]).collect()
 }
 
 /// The fence that stands among a zone's record sets.
@@ -134,9 +130,7 @@ pub fn slots_in(service: &Service, sets: &[RecordSet], checks: &NativeChecks) ->
 fn check<'a>(slot: &Slot, checks: &'a NativeChecks) -> Result<&'a CheckId, RecordsError> {
     match slot.arming {
         Arming::AlwaysUnhealthy => Ok(&checks.always_unhealthy),
-        Arming::Own => {
-            checks.own.get(&slot.region).ok_or_else(|| RecordsError::NoCheck(slot.region.clone()))
-        }
+        Arming::Own => checks.own.get(&slot.region).ok_or_else(|| RecordsError::NoCheck(slot.region.clone())),
     }
 }
 
@@ -180,4 +174,118 @@ fn level_name(service: &Service, level: usize) -> Name {
 
 fn name(text: &DnsName) -> Name {
     text.as_str().parse().expect("a DNS name is a Route 53 name")
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{Actor, HoldCode, PlanKind};
+    use proptest::prelude::*;
+    use route53::{Answer, Draw, Zone};
+
+    use super::*;
+    use crate::{
+        Order,
+        fixture::{World, region},
+        order,
+    };
+
+    const REGIONS: [&str; 4] = ["us-east-1", "eu-west-1", "ap-south-1", "sa-east-1"];
+
+    fn checks(regions: &[&str]) -> NativeChecks {
+        let own = regions.iter().map(|name| (region(name), format!("own-{name}").parse().unwrap())).collect();
+        NativeChecks { own, always_unhealthy: "never".parse().unwrap() }
+    }
+
+    fn zone(world: &World, checks: &NativeChecks) -> Zone {
+        let sets = record_sets(world.service(), &world.state.slots, checks).unwrap();
+        let fence = fence_set(world.service(), &world.state.fence);
+        let create = |set| Change { action: Action::Create, set };
+        let batch: Vec<_> = sets.into_iter().chain([fence]).map(create).collect();
+        Zone::new("example.com".parse().unwrap(), []).apply(&batch).unwrap()
+    }
+
+    /// The region that the zone answers with while these are healthy.
+    fn answers(zone: &Zone, world: &World, healthy: &[&str]) -> String {
+        let service = &world.service().name;
+        let is_healthy = |check: &route53::CheckId| healthy.iter().any(|name| check.as_str() == format!("own-{name}"));
+        match zone.answer(&name(service), RecordType::Cname, &is_healthy, Draw(0)) {
+            Answer::Records(records) => {
+                records[0].values[0].strip_suffix(".example.net.").unwrap_or_default().to_owned()
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn plan(world: &World, to: &str) -> Plan {
+        let forced = [HoldCode::NoTarget, HoldCode::TargetUnhealthy].into();
+        let by = Actor::Human { name: "ada".into(), reason: "test".into() };
+        let wish = Order { to: region(to), by, forced };
+        order(world.service(), &world.state, &world.evidence, world.now, &wish).unwrap()
+    }
+
+    #[test]
+    fn slots_answer_in_their_order_whatever_their_number() {
+        for count in 2..=REGIONS.len() {
+            let regions = &REGIONS[..count];
+            let world = World::of("", regions);
+            let zone = zone(&world, &checks(regions));
+            for first in 0..count {
+                assert_eq!(answers(&zone, &world, &regions[first..]), regions[first], "{count} regions");
+            }
+            assert_eq!(answers(&zone, &world, &[]), regions[0], "R5: none healthy is the primary");
+        }
+    }
+
+    #[test]
+    fn a_region_that_was_left_is_not_returned_to_by_route_53() {
+        let regions = &REGIONS[..2];
+        let (world, checks) = (World::of("", regions), checks(regions));
+        let plan = plan(&world, "eu-west-1");
+        assert_eq!((plan.kind, plan.slots()[1].arming), (PlanKind::Failover, Arming::AlwaysUnhealthy));
+        let after = zone(&world, &checks).apply(&change_batch(world.service(), &plan, &checks).unwrap()).unwrap();
+        for healthy in [&["us-east-1", "eu-west-1"][..], &["us-east-1"], &["eu-west-1"], &[]] {
+            assert_eq!(answers(&after, &world, healthy), "eu-west-1", "{healthy:?}");
+        }
+    }
+
+    #[test]
+    fn a_late_or_replayed_executor_is_refused_by_the_zone() {
+        let regions = &REGIONS[..3];
+        let (world, checks) = (World::of("", regions), checks(regions));
+        let before = zone(&world, &checks);
+        let (one, other) = (plan(&world, "eu-west-1"), plan(&world, "ap-south-1"));
+        let batch = |plan| change_batch(world.service(), plan, &checks).unwrap();
+        let after = before.apply(&batch(&one)).unwrap();
+        assert_eq!(fence_in(world.service(), &after.sets().cloned().collect::<Vec<_>>()), Some(one.fence()));
+        assert!(after.apply(&batch(&other)).is_err(), "it expected the fence before");
+        assert!(after.apply(&batch(&one)).is_err(), "a replay");
+    }
+
+    #[test]
+    fn a_plan_for_a_region_that_is_not_configured_is_refused() {
+        let world = World::new();
+        let checks = checks(&REGIONS[..1]);
+        let missing = record_sets(world.service(), &world.state.slots, &checks);
+        assert_eq!(missing, Err(RecordsError::NoCheck(region("eu-west-1"))));
+        let slots = [Slot { region: region("mars-1"), arming: Arming::Own }];
+        assert_eq!(record_sets(world.service(), &slots, &checks), Err(RecordsError::UnknownRegion(region("mars-1"))));
+    }
+
+    proptest! {
+        #[test]
+        fn slots_are_read_back_as_they_were_written(
+            order in Just(REGIONS.to_vec()).prop_shuffle(),
+            count in 2..=REGIONS.len(),
+            left in any::<[bool; 4]>(),
+        ) {
+            let world = World::of("", &REGIONS[..count]);
+            let checks = checks(&REGIONS[..count]);
+            let kept = order.iter().filter(|name| REGIONS[..count].contains(name));
+            let arming = |left: bool| if left { Arming::AlwaysUnhealthy } else { Arming::Own };
+            let slots: Vec<_> = kept.zip(left).map(|(name, left)| Slot { region: region(name), arming: arming(left) }).collect();
+            let sets = record_sets(world.service(), &slots, &checks).unwrap();
+            prop_assert_eq!(slots_in(world.service(), &sets, &checks), Some(slots));
+            prop_assert!(sets.iter().all(|set| is_ours(world.service(), &set.name)));
+        }
+    }
 }

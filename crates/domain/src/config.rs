@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fmt,
+    fmt::{self, Write as _},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
@@ -97,6 +97,15 @@ impl Service {
     }
 }
 
+/// Bytes in hexadecimal digits.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // A `String` takes whatever is written to it.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 /// Lets a lab do what AWS would not: the one named exemption.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LabExemption {
@@ -136,7 +145,7 @@ impl Config {
     pub fn hash(&self) -> ConfigHash {
         let canonical = serde_json::to_vec(self).expect("the configuration is plain data");
         let digest = Sha256::digest(&canonical);
-        ConfigHash(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+        ConfigHash(hex(&digest[..8]))
     }
 
     /// The service of that name.
@@ -231,7 +240,17 @@ mod tests {
 
     #[test]
     fn only_public_addresses_may_be_probed() {
-        for address in ["127.0.0.1", "10.1.2.3", "169.254.169.254", "100.64.0.1", "0.0.0.0", "::1", "fd00::1", "::ffff:10.0.0.1", "192.0.2.1"] {
+        for address in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "169.254.169.254",
+            "100.64.0.1",
+            "0.0.0.0",
+            "::1",
+            "fd00::1",
+            "::ffff:10.0.0.1",
+            "192.0.2.1",
+        ] {
             assert!(!is_public(address.parse().unwrap()), "{address}");
         }
         for address in ["1.1.1.1", "52.95.110.1", "2606:4700::1111"] {

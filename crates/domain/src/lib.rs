@@ -19,12 +19,10 @@ pub use config::{Config, ConfigHash, Deployment, LabExemption, NativeCheck, Nati
 pub use event::{AuditEntry, AuditKind, ChangeEvent, EVENT_DETAIL_TYPE, EVENT_SOURCE};
 pub use file::config_schema;
 pub use name::{
-    CheckId, DnsName, Epoch, HostedZoneId, NameError, ObserverName, PlanId, ProbeName, RegionName,
-    Round, StackName,
+    CheckId, DnsName, Epoch, HostedZoneId, NameError, ObserverName, PlanId, ProbeName, RegionName, Round, StackName,
 };
 pub use observation::{
-    Answering, Fault, OBSERVATION_FORMAT, Observation, Phases, ProbeReport, ProbeStatus, RegionView,
-    Verdict,
+    Answering, Fault, OBSERVATION_FORMAT, Observation, Phases, ProbeReport, ProbeStatus, RegionView, Verdict,
 };
 pub use period::{Period, PeriodError};
 pub use place::{ConfigError, Located, line_column};
@@ -32,6 +30,5 @@ pub use plan::{Actor, Arming, Expectation, Plan, PlanKind, Slot, Step, fence, fe
 pub use policy::{Failback, Mode, NativeReturn, Policy, Preset, VerdictAs};
 pub use probe::{Endpoint, HttpProbe, Limits, Probe, ProbeKind, Scheme, Share};
 pub use state::{
-    HoldCode, HoldReason, InFlight, Paused, Phase, RegionPhase, RegionTrack, STATE_FORMAT,
-    ServiceState, StateError,
+    HoldCode, HoldReason, InFlight, Paused, Phase, RegionPhase, RegionTrack, STATE_FORMAT, ServiceState, StateError,
 };

@@ -54,10 +54,7 @@ impl Period {
 impl FromStr for Period {
     type Err = PeriodError;
     fn from_str(text: &str) -> Result<Self, PeriodError> {
-        SpanParser::new()
-            .parse_unsigned_duration(text)
-            .map(Self)
-            .map_err(|_| PeriodError(text.to_owned()))
+        SpanParser::new().parse_unsigned_duration(text).map(Self).map_err(|_| PeriodError(text.to_owned()))
     }
 }
 

@@ -69,10 +69,8 @@ pub enum ConfigError {
 }
 
 fn list(file: &str, problems: &[Located]) -> String {
-    let lines: Vec<_> = problems
-        .iter()
-        .map(|p| format!("{file}:{}:{}: {}: {}", p.line, p.column, p.key, p.message))
-        .collect();
+    let lines: Vec<_> =
+        problems.iter().map(|p| format!("{file}:{}:{}: {}: {}", p.line, p.column, p.key, p.message)).collect();
     lines.join("\n")
 }
 
@@ -170,7 +168,13 @@ impl Problems {
     }
 
     /// Refuses a name that stands twice.
-    pub fn unique<T: Ord + fmt::Display>(&mut self, path: &[Segment], what: &str, names: impl IntoIterator<Item = T>, key: Option<&'static str>) {
+    pub fn unique<T: Ord + fmt::Display>(
+        &mut self,
+        path: &[Segment],
+        what: &str,
+        names: impl IntoIterator<Item = T>,
+        key: Option<&'static str>,
+    ) {
         let mut seen = BTreeSet::new();
         for (index, name) in names.into_iter().enumerate() {
             let text = format!("duplicate {what} `{name}`");

@@ -147,7 +147,7 @@ impl Limits {
 
     /// Each phase's name with its limit.
     #[must_use]
-    pub fn iter(&self) -> [(&'static str, Option<Period>); 5] {
+    pub fn by_phase(&self) -> [(&'static str, Option<Period>); 5] {
         [
             ("dns", self.dns),
             ("connect", self.connect),

@@ -37,7 +37,10 @@ impl ConfigFile {
                 if region.name == self.control_region {
                     problems.add(
                         &at(&path, &[Key("region"), Index(place), Key("name")]),
-                        format!("`{}` is the control region, which may serve nothing: leaving a region must never need it", region.name),
+                        format!(
+                            "`{}` is the control region, which may serve nothing: leaving a region must never need it",
+                            region.name
+                        ),
                     );
                 }
             }
@@ -76,7 +79,8 @@ fn addresses(path: &[Segment], texts: &[String], problems: &mut Problems) -> Vec
     for (index, text) in texts.iter().enumerate() {
         match text.parse().or_else(|_| text.parse().map(|ip: IpAddr| SocketAddr::new(ip, 53))) {
             Ok(address) => addresses.push(address),
-            Err(_) => problems.add(&at(path, &[Index(index)]), format!("`{text}` is neither an address nor an address with a port")),
+            Err(_) => problems
+                .add(&at(path, &[Index(index)]), format!("`{text}` is neither an address nor an address with a port")),
         }
     }
     addresses
@@ -85,7 +89,10 @@ fn addresses(path: &[Segment], texts: &[String], problems: &mut Problems) -> Vec
 impl ServiceFile {
     fn resolve(self, path: &[Segment], observers: usize, problems: &mut Problems) -> Option<Service> {
         if self.name.as_str().len() > 240 {
-            problems.add(&at(path, &[Key("name")]), "longer than 240 characters, which leaves no room for the record that holds the epoch");
+            problems.add(
+                &at(path, &[Key("name")]),
+                "longer than 240 characters, which leaves no room for the record that holds the epoch",
+            );
         }
         if self.region.len() < 2 {
             problems.add(&at(path, &[Key("region")]), "at least two are needed: there must be somewhere to go");
@@ -187,15 +194,45 @@ impl PolicyFile {
             }
         };
         must(interval >= Period::seconds(1), "interval", format!("{interval} is shorter than 1s, the shortest round"));
-        must(policy.timeout < interval, "timeout", format!("{} is not shorter than the interval, {interval}: rounds would overlap", policy.timeout));
+        must(
+            policy.timeout < interval,
+            "timeout",
+            format!("{} is not shorter than the interval, {interval}: rounds would overlap", policy.timeout),
+        );
         must(policy.timeout > Period::default(), "timeout", "nothing can answer in no time".to_owned());
         must(policy.down_after >= 1, "down_after", "at least 1".to_owned());
-        must(policy.up_after > policy.down_after, "up_after", format!("{} is not more than down_after, {}: returning must be slower than leaving", policy.up_after, policy.down_after));
+        must(
+            policy.up_after > policy.down_after,
+            "up_after",
+            format!(
+                "{} is not more than down_after, {}: returning must be slower than leaving",
+                policy.up_after, policy.down_after
+            ),
+        );
         must(policy.quorum >= 2, "quorum", "at least 2: one observer's word moves no traffic".to_owned());
-        must(policy.quorum <= observers, "quorum", format!("{} of {observers} observers can never agree", policy.quorum));
-        must(policy.min_observers >= policy.quorum, "min_observers", format!("{} is less than the quorum, {}", policy.min_observers, policy.quorum));
-        must(policy.min_observers <= observers, "min_observers", format!("{} of {observers} observers can never know", policy.min_observers));
-        must(policy.stale_after.0 >= interval.0 * 3, "stale_after", format!("{} is less than three intervals of {interval}: one late round would count as silence", policy.stale_after));
+        must(
+            policy.quorum <= observers,
+            "quorum",
+            format!("{} of {observers} observers can never agree", policy.quorum),
+        );
+        must(
+            policy.min_observers >= policy.quorum,
+            "min_observers",
+            format!("{} is less than the quorum, {}", policy.min_observers, policy.quorum),
+        );
+        must(
+            policy.min_observers <= observers,
+            "min_observers",
+            format!("{} of {observers} observers can never know", policy.min_observers),
+        );
+        must(
+            policy.stale_after.0 >= interval.0 * 3,
+            "stale_after",
+            format!(
+                "{} is less than three intervals of {interval}: one late round would count as silence",
+                policy.stale_after
+            ),
+        );
         policy
     }
 }
@@ -207,7 +244,8 @@ impl CheckFile {
             10 => 10,
             30 => 30,
             _ => {
-                problems.add(&at(path, &[Key("interval")]), format!("{interval}: Route 53 checks every 10s or every 30s"));
+                problems
+                    .add(&at(path, &[Key("interval")]), format!("{interval}: Route 53 checks every 10s or every 30s"));
                 return None;
             }
         };
@@ -257,7 +295,13 @@ impl RegionFile {
 }
 
 impl ProbeFile {
-    fn resolve(self, path: &[Segment], service: &DnsName, regions: &[Region], problems: &mut Problems) -> Option<Probe> {
+    fn resolve(
+        self,
+        path: &[Segment],
+        service: &DnsName,
+        regions: &[Region],
+        problems: &mut Problems,
+    ) -> Option<Probe> {
         let before = problems.len();
         let mut meaningless = |given: bool, key, kind: &str| {
             if given {
@@ -269,8 +313,10 @@ impl ProbeFile {
                 let scheme = if self.kind == Kind::Https { Scheme::Https } else { Scheme::Http };
                 let asked = self.path.unwrap_or_else(|| "/".to_owned());
                 let samples = self.samples.unwrap_or(1);
-                if !asked.starts_with('/') {
-                    problems.add(&at(path, &[Key("path")]), format!("`{asked}` does not begin with `/`"));
+                if !asked.starts_with('/') || !asked.bytes().all(|byte| byte.is_ascii_graphic()) {
+                    let what =
+                        "is not a path: it begins with `/`, and anything but letters, digits and signs is escaped";
+                    problems.add(&at(path, &[Key("path")]), format!("`{asked}` {what}"));
                 }
                 if samples == 0 || samples > 100 {
                     problems.add(&at(path, &[Key("samples")]), format!("{samples} is not between 1 and 100"));

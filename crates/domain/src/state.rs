@@ -203,7 +203,7 @@ pub struct InFlight {
     pub change: Option<String>,
     /// When the change was accepted.
     pub applied_at: Option<Timestamp>,
-    /// When GetChange was asked last (R42: every 5 s or slower).
+    /// When `GetChange` was asked last (R42: every 5 s or slower).
     pub asked_at: Option<Timestamp>,
     /// Whether the alarm "not verified in time" was raised.
     pub alarmed: bool,

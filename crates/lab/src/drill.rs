@@ -15,12 +15,11 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-
 use crate::{
     fleet::{Answer, Fleet, Load, Resolve},
     metrics::{Evidence, Lived},
-    recorder::Recorder,
     proxy::Written,
+    recorder::Recorder,
     report::{Circumstances, LOOPBACK_EXEMPTION, NothingToReport, Report, count_calls},
     scenario::Scenario,
     stage::{Setup, Stage, StageError, StageOptions},
@@ -146,7 +145,11 @@ async fn run(stage: &Stage, scenario: &Scenario, on: &(dyn Fn(Progress) + Send +
 }
 
 /// Waits until every observer says that all is well, by its own writing.
-async fn become_steady(stage: &Stage, recorder: &Mutex<Recorder<'_>>, writes: &mut Receiver<Written>) -> Result<(), DrillError> {
+async fn become_steady(
+    stage: &Stage,
+    recorder: &Mutex<Recorder<'_>>,
+    writes: &mut Receiver<Written>,
+) -> Result<(), DrillError> {
     let clock = Clock::start(1.0);
     let observers = stage.config.observers.len();
     let server = stage.name_servers.addresses()[0];
@@ -191,7 +194,13 @@ fn take(write: Written, clock: &Clock, recorder: &Mutex<Recorder<'_>>) {
 }
 
 /// Puts faults on and takes them off, when the scenario says.
-async fn inject(stage: &Stage, scenario: &Scenario, clock: &Clock, recorder: &Mutex<Recorder<'_>>, lived: &Mutex<Vec<Lived>>) {
+async fn inject(
+    stage: &Stage,
+    scenario: &Scenario,
+    clock: &Clock,
+    recorder: &Mutex<Recorder<'_>>,
+    lived: &Mutex<Vec<Lived>>,
+) {
     let mut places: Vec<Option<usize>> = vec![None; scenario.faults.len()];
     for turn in scenario.turns() {
         sleep_until(Instant::from_std(clock.moment(turn.at))).await;

@@ -189,7 +189,8 @@ fn measure_one(evidence: &Evidence<'_>, answers: &Answers<'_>, traffic: &Traffic
 
     let injected = lived.injected;
     let first = |kind: EventKind, of: &dyn Fn(&Event) -> bool, why| -> Seconds {
-        let times = evidence.timeline.iter().filter(|event| event.event == kind && spans.reaction.holds(event.t) && of(event));
+        let times =
+            evidence.timeline.iter().filter(|event| event.event == kind && spans.reaction.holds(event.t) && of(event));
         times.map(|event| event.t).reduce(f64::min).ok_or(why)
     };
     let serving = answers.active_at(injected) == Some(&lived.region);
@@ -201,18 +202,31 @@ fn measure_one(evidence: &Evidence<'_>, answers: &Answers<'_>, traffic: &Traffic
     let target = left.ok().and_then(|change| change.to);
     let moved: Seconds = left.and_then(|_| {
         let target = target.ok_or("the answer left for no region")?;
-        traffic.first_window(injected, ended, MOVED, |request| request.region == Some(target))
+        traffic
+            .first_window(injected, ended, MOVED, |request| request.region == Some(target))
             .ok_or("clients never reached the target for 10 s")
     });
     let judgements: Vec<_> = scenario.truth.iter().map(|truth| answers.judge(truth, faults)).collect();
     let about = |event: &Event| event.region.as_ref() == Some(&lived.region);
     let metrics = Metrics {
-        detection_s: seconds("detection_s", injected, first(EventKind::Quorum, &about, "no quorum saw the region down")),
-        decision_s: seconds("decision_s", injected, first(EventKind::Decision, &|event| !about(event), "no plan was taken to leave the region")),
+        detection_s: seconds(
+            "detection_s",
+            injected,
+            first(EventKind::Quorum, &about, "no quorum saw the region down"),
+        ),
+        decision_s: seconds(
+            "decision_s",
+            injected,
+            first(EventKind::Decision, &|event| !about(event), "no plan was taken to leave the region"),
+        ),
         answer_s: seconds("answer_s", injected, left.map(|change| change.t)),
         failover_s: seconds("failover_s", injected, moved),
         mttr_s: seconds("mttr_s", injected, recovered(traffic, &spans, ended)),
-        failback_s: seconds("failback_s", lived.cleared.unwrap_or(injected), returned(scenario, lived, left.is_ok(), traffic, ended)),
+        failback_s: seconds(
+            "failback_s",
+            lived.cleared.unwrap_or(injected),
+            returned(scenario, lived, left.is_ok(), traffic, ended),
+        ),
         requests: evidence.records.requests.len() as u64,
         throughput_rps: traffic.throughput(ended),
         success_rate: traffic.success_rate(Span { from: 0.0, to: f64::INFINITY }),
@@ -236,7 +250,9 @@ fn measure_one(evidence: &Evidence<'_>, answers: &Answers<'_>, traffic: &Traffic
             note(metric, "no request was sent");
         }
     }
-    for (metric, percentiles) in [("latency_ms.before", before), ("latency_ms.during", during), ("latency_ms.after", after)] {
+    for (metric, percentiles) in
+        [("latency_ms.before", before), ("latency_ms.during", during), ("latency_ms.after", after)]
+    {
         if percentiles.p50.is_none() {
             note(metric, "no request was answered or timed out then");
         }
@@ -261,9 +277,13 @@ impl Spans {
         let lived = &faults[place];
         let injected = lived.injected;
         let cleared = lived.cleared.unwrap_or(ended);
-        let calm = faults.iter().filter_map(|other| other.cleared).filter(|cleared| *cleared <= injected).fold(0.0, f64::max);
+        let calm =
+            faults.iter().filter_map(|other| other.cleared).filter(|cleared| *cleared <= injected).fold(0.0, f64::max);
         let next = |from: f64, same: bool| {
-            let others = faults.iter().enumerate().filter(|(index, other)| *index != place && (!same || other.region == lived.region));
+            let others = faults
+                .iter()
+                .enumerate()
+                .filter(|(index, other)| *index != place && (!same || other.region == lived.region));
             others.map(|(_, other)| other.injected).filter(|injected| *injected > from).fold(ended, f64::min)
         };
         Self {

@@ -67,7 +67,8 @@ impl<'a> Recorder<'a> {
     pub fn describe(&self) -> String {
         let observers = self.latest.values().map(|observation| {
             let regions = observation.regions.iter().map(|(region, view)| {
-                let failed: Vec<_> = view.probes.iter().filter_map(|p| p.fault.map(|_| format!("{} {}", p.probe, p.evidence))).collect();
+                let failed: Vec<_> =
+                    view.probes.iter().filter_map(|p| p.fault.map(|_| format!("{} {}", p.probe, p.evidence))).collect();
                 format!("{region} {} {}", view.verdict, failed.join(", "))
             });
             format!("{}: {}", observation.observer, regions.collect::<Vec<_>>().join("; "))
@@ -142,7 +143,8 @@ impl<'a> Recorder<'a> {
             }
             AuditKind::Applied { plan } => {
                 let Some((kind, to)) = self.plans.get(plan.as_str()).cloned() else { return };
-                let event = if kind == PlanKind::Failback { EventKind::FailbackApplied } else { EventKind::SwitchApplied };
+                let event =
+                    if kind == PlanKind::Failback { EventKind::FailbackApplied } else { EventKind::SwitchApplied };
                 self.add(Event { detail: Some(plan.to_string()), ..Event::new(t, event, &to) });
             }
             AuditKind::Held { reasons } => self.holds.extend(reasons.iter().map(|reason| reason.code)),

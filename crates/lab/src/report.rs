@@ -167,11 +167,7 @@ impl Report {
             timeline: timeline(evidence, &faults),
             faults,
             metrics: first.metrics.clone(),
-            comparison: Comparison {
-                pointsman: Controller { metrics: first.metrics },
-                native: None,
-                threshold: None,
-            },
+            comparison: Comparison { pointsman: Controller { metrics: first.metrics }, native: None, threshold: None },
             unmeasured: first.unmeasured,
             exemptions,
             holds,

@@ -211,11 +211,8 @@ impl Scenario {
     /// Every moment at which some region's faults change, in order.
     #[must_use]
     pub fn turns(&self) -> Vec<Turn> {
-        let moments: BTreeSet<_> = self
-            .faults
-            .iter()
-            .flat_map(|fault| [(fault.begins, &fault.region), (fault.ends, &fault.region)])
-            .collect();
+        let moments: BTreeSet<_> =
+            self.faults.iter().flat_map(|fault| [(fault.begins, &fault.region), (fault.ends, &fault.region)]).collect();
         let places = |holds: &dyn Fn(&Injection) -> bool| -> Vec<usize> {
             (0..self.faults.len()).filter(|place| holds(&self.faults[*place])).collect()
         };

@@ -128,12 +128,18 @@ impl Stage {
         let StageOptions { scenario, source, folder } = options;
         let run = run_folder(folder)?;
         let speed = scenario.speed;
-        let route53 = Route53::new(Delays { propagation: scenario.propagation.scaled(speed).0, status: scenario.r29.scaled(speed).0 });
+        let route53 = Route53::new(Delays {
+            propagation: scenario.propagation.scaled(speed).0,
+            status: scenario.r29.scaled(speed).0,
+        });
         let name_servers = NameServers::start(Arc::clone(&route53), &name_server_addresses(), 0, scenario.seed).await?;
         let health = HealthCheckers::start(Arc::clone(&route53), Pace { speed, seed: scenario.seed });
         let regions = start_regions(scenario).await?;
 
-        let upstream = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port(&[IpAddr::V4(Ipv4Addr::LOCALHOST)]).map_err(StageError::Regions)?));
+        let upstream = SocketAddr::from((
+            Ipv4Addr::LOCALHOST,
+            free_port(&[IpAddr::V4(Ipv4Addr::LOCALHOST)]).map_err(StageError::Regions)?,
+        ));
         let proxy = Proxy::start(upstream, Arc::clone(&route53)).await?;
         let settings = Ministack {
             folder,
@@ -144,7 +150,9 @@ impl Stage {
         };
         // Side by side: one waits for the network, the other for the compiler.
         let (emulator, artifacts) = tokio::try_join!(
-            async { Ok::<_, StageError>(Emulator::ministack(&settings, &|progress| on(Setup::Emulator(progress))).await?) },
+            async {
+                Ok::<_, StageError>(Emulator::ministack(&settings, &|progress| on(Setup::Emulator(progress))).await?)
+            },
             async { Ok(package::locate(source, &|line| on(Setup::Build(line.to_owned()))).await?) },
         )?;
         on(Setup::Functions(artifacts.origin.clone()));
@@ -156,9 +164,12 @@ impl Stage {
         })
         .await
         .with_test_credentials();
-        let (config, config_file) = Self::zone_and_config(scenario, &session, &regions, name_servers.addresses(), run.path()).await?;
+        let (config, config_file) =
+            Self::zone_and_config(scenario, &session, &regions, name_servers.addresses(), run.path()).await?;
         let names = Names::new(config.stack.clone(), session.account(&config.control_region).await?);
-        let deployment = aws::deploy(&session, &names, &config, &release(&artifacts)?, &|progress| on(Setup::Deploy(progress))).await?;
+        let deployment =
+            aws::deploy(&session, &names, &config, &release(&artifacts)?, &|progress| on(Setup::Deploy(progress)))
+                .await?;
         let schedule = (Schedule::of(&config) == Schedule::Lab).then(|| play_schedule(&session, &names, &deployment));
         Ok(Self {
             config,
@@ -185,7 +196,10 @@ impl Stage {
         let switch = Switch::new(session);
         let zone: DnsName = ZONE.parse().expect("the lab's zone is a DNS name");
         let zone = switch.create_zone(&zone, "pointsman-lab").await?;
-        let endpoints: Vec<_> = regions.iter().map(|(name, region)| Change { action: Action::Create, set: endpoint(name, region) }).collect();
+        let endpoints: Vec<_> = regions
+            .iter()
+            .map(|(name, region)| Change { action: Action::Create, set: endpoint(name, region) })
+            .collect();
         switch.change(&zone, &endpoints, "pointsman lab").await?;
         let text = config_text(scenario, zone.as_str(), regions, name_servers);
         let file = run.join("pointsman.toml");
@@ -253,7 +267,8 @@ async fn start_regions(scenario: &Scenario) -> Result<BTreeMap<RegionName, Regio
     let mut regions = BTreeMap::new();
     for (place, (name, address)) in scenario.regions.iter().zip(addresses).enumerate() {
         let seed = scenario.seed.wrapping_add(place as u64);
-        let region = Region::start(name.clone(), SocketAddr::new(address, port), seed).await.map_err(StageError::Regions)?;
+        let region =
+            Region::start(name.clone(), SocketAddr::new(address, port), seed).await.map_err(StageError::Regions)?;
         regions.insert(name.clone(), region);
     }
     Ok(regions)
@@ -275,9 +290,16 @@ fn endpoint(name: &RegionName, region: &Region) -> RecordSet {
 }
 
 /// `pointsman.toml` as the scenario has it, in life's time; the exemption scales it.
-fn config_text(scenario: &Scenario, zone: &str, regions: &BTreeMap<RegionName, Region>, name_servers: &[SocketAddr]) -> String {
+fn config_text(
+    scenario: &Scenario,
+    zone: &str,
+    regions: &BTreeMap<RegionName, Region>,
+    name_servers: &[SocketAddr],
+) -> String {
     use toml::{Table, Value};
-    let table = |entries: Vec<(&str, Value)>| -> Table { entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect() };
+    let table = |entries: Vec<(&str, Value)>| -> Table {
+        entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    };
     let strings = |texts: Vec<String>| Value::Array(texts.into_iter().map(Value::String).collect());
     let port = regions.values().next().map_or(0, |region| region.address().port());
     let places = scenario.regions.iter().filter_map(|name| {

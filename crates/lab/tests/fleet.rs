@@ -42,9 +42,8 @@ impl Lab {
     async fn new(network: u8, ttl: Duration) -> Self {
         let addresses = [1, 2].map(|n| IpAddr::from(Ipv4Addr::new(127, 1, network, n)));
         let port = free_port(&addresses).unwrap();
-        let start = async |name: &str, address| {
-            Region::start(name.parse().unwrap(), (address, port).into(), 1).await.unwrap()
-        };
+        let start =
+            async |name: &str, address| Region::start(name.parse().unwrap(), (address, port).into(), 1).await.unwrap();
         let regions = [start("a", addresses[0]).await, start("b", addresses[1]).await];
         Self { regions, answers_with: Arc::default(), asked: Arc::default(), ttl }
     }
@@ -188,7 +187,9 @@ async fn failures_are_told_apart() {
     until("a name without an address", || failed(Failure::Dns) > 0).await;
     let seen = done(&fleet);
     lab.answers_with.store(1, Ordering::SeqCst);
-    until("an answer", || fleet.look(|records| count(records, Outcome::Status(200)) > 0 && records.requests.len() > seen))
-        .await;
+    until("an answer", || {
+        fleet.look(|records| count(records, Outcome::Status(200)) > 0 && records.requests.len() > seen)
+    })
+    .await;
     assert_complete(&fleet.stop().await, 200.0);
 }

@@ -1,14 +1,7 @@
 //! How long one round of many endpoints takes one process, and how much memory.
 //! `many [ENDPOINTS]` (500) starts itself again as the server and prints two numbers; half of the endpoints are HTTPS.
 
-use std::{
-    error::Error,
-    io::Write,
-    net::SocketAddr,
-    process::Stdio,
-    sync::Arc,
-    time::Instant,
-};
+use std::{error::Error, io::Write, net::SocketAddr, process::Stdio, sync::Arc, time::Instant};
 
 use domain::{Config, LabExemption, ProbeStatus};
 use futures::future::join_all;
@@ -35,11 +28,8 @@ async fn main() -> Outcome {
         return serve().await;
     }
     let endpoints: usize = argument.map_or(Ok(500), |text| text.parse())?;
-    let mut child = Command::new(std::env::current_exe()?)
-        .arg("serve")
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()?;
+    let mut child =
+        Command::new(std::env::current_exe()?).arg("serve").stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
     let mut said = BufReader::new(child.stdout.take().ok_or("no output")?);
     let (http, https) = (said.read_u16().await?, said.read_u16().await?);
     let mut root = vec![0; usize::from(said.read_u16().await?)];

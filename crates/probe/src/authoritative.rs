@@ -102,7 +102,8 @@ impl Prober {
         let name = service.fence_name();
         let answers = self.ask_all(service, |server, within| self.ask(server, &name, RecordType::TXT, within)).await?;
         let servers = answers.len();
-        let values: BTreeSet<_> = answers.into_iter().filter_map(|(_, answer)| Some(text(&name, &answer.ok()?))).collect();
+        let values: BTreeSet<_> =
+            answers.into_iter().filter_map(|(_, answer)| Some(text(&name, &answer.ok()?))).collect();
         match values.len() {
             0 => Err(AuthorityError::Silent { name, servers }),
             1 => Ok(values.into_iter().next().flatten()),
@@ -131,7 +132,13 @@ impl Prober {
     }
 
     /// Asks a server up to [`TRIES`] times, together no longer than `within`; only an authoritative answer counts.
-    async fn ask(&self, server: SocketAddr, name: &DnsName, kind: RecordType, within: Duration) -> Result<Answer, AskError> {
+    async fn ask(
+        &self,
+        server: SocketAddr,
+        name: &DnsName,
+        kind: RecordType,
+        within: Duration,
+    ) -> Result<Answer, AskError> {
         let _permit = self.sockets(1).await;
         let deadline = Instant::now() + within;
         let mut tries = TRIES;
@@ -139,7 +146,10 @@ impl Prober {
             let within = (deadline.saturating_duration_since(Instant::now()) / tries).min(LONGEST_TRY);
             tries -= 1;
             let told = match ask(server, name, kind, within).await {
-                Ok(answer) if answer.authoritative && matches!(answer.code, ResponseCode::NoError | ResponseCode::NXDomain) => {
+                Ok(answer)
+                    if answer.authoritative
+                        && matches!(answer.code, ResponseCode::NoError | ResponseCode::NXDomain) =>
+                {
                     return Ok(answer);
                 }
                 Ok(answer) => AskError::Lame { server, name: name.clone(), code: answer.code },
@@ -256,7 +266,8 @@ fn judge(service: &Service, mut seen: impl Iterator<Item = Targets>) -> Answerin
     if seen.any(|other| other != first) {
         return Answering::Mixed;
     }
-    let regions: Vec<_> = service.regions.iter().map(|region| (&region.name, as_sets(region.targets.clone()))).collect();
+    let regions: Vec<_> =
+        service.regions.iter().map(|region| (&region.name, as_sets(region.targets.clone()))).collect();
     if let Some((region, _)) = regions.iter().find(|(_, targets)| *targets == first) {
         return Answering::Region((*region).clone());
     }

@@ -53,7 +53,8 @@ async fn answer(
     if !probe.expect_status.contains(&status) {
         return Err(Failure::new(Fault::HttpStatus, seen));
     }
-    let body = beginning(response.into_body(), probe.expect_body.is_some()).await.map_err(|error| broken(address, &error))?;
+    let body =
+        beginning(response.into_body(), probe.expect_body.is_some()).await.map_err(|error| broken(address, &error))?;
     match &probe.expect_body {
         Some(text) if !String::from_utf8_lossy(&body).contains(text) => {
             Err(Failure::new(Fault::HttpBody, format!("{seen} without `{text}`")))

@@ -17,8 +17,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 pub use ask::{Answer, AskError, ask};
 pub use authoritative::{AuthorityError, ServerAnswer};
 use domain::{
-    Answering, Config, Endpoint, HttpProbe, Period, Probe, ProbeKind, ProbeReport, Region, RegionName,
-    Scheme, Service,
+    Answering, Config, Endpoint, HttpProbe, Period, Probe, ProbeKind, ProbeReport, Region, RegionName, Scheme, Service,
 };
 use futures::future::{join, join_all};
 use hickory_resolver::{TokioResolver, net::NetError};

@@ -76,7 +76,7 @@ fn median(samples: &[Sample]) -> &Sample {
 /// The phases above their limit, as text that follows what was seen.
 fn above(limits: &Limits, phases: &Phases) -> String {
     let times = [phases.dns, phases.connect, phases.tls, phases.first_byte, phases.total];
-    limits.iter().into_iter().zip(times).fold(String::new(), |text, ((phase, limit), time)| match (limit, time) {
+    limits.by_phase().into_iter().zip(times).fold(String::new(), |text, ((phase, limit), time)| match (limit, time) {
         (Some(Period(limit)), Some(time)) if time > Phases::millis(limit) => {
             format!("{text}; {phase} {time} ms, above {}", Period(limit))
         }
@@ -146,8 +146,13 @@ mod tests {
 
     #[test]
     fn a_phase_above_its_limit_degrades_and_is_named() {
-        let limits = Limits { first_byte: Some(Period::millis(100)), total: Some(Period::seconds(1)), ..Limits::default() };
-        assert_eq!(report(&probe(0.0, limits.clone()), &[good(200.0)]).status, ProbeStatus::Ok, "the limit itself is no breach");
+        let limits =
+            Limits { first_byte: Some(Period::millis(100)), total: Some(Period::seconds(1)), ..Limits::default() };
+        assert_eq!(
+            report(&probe(0.0, limits.clone()), &[good(200.0)]).status,
+            ProbeStatus::Ok,
+            "the limit itself is no breach"
+        );
         let slow = report(&probe(0.0, limits), &[good(240.0)]);
         assert_eq!((slow.status, slow.fault), (ProbeStatus::Degraded, None));
         assert_eq!(slow.evidence, "HTTP 200; first_byte 120 ms, above 100ms");

@@ -83,10 +83,13 @@ impl Trace {
             Some(Stage::Body) => (Fault::HttpTimeout, "no whole body"),
         };
         let limit = self.limit;
-        Failure::new(fault, match self.address {
-            Some(address) => format!("{awaited} within {limit} ({address})"),
-            None => format!("{awaited} within {limit} ({endpoint})"),
-        })
+        Failure::new(
+            fault,
+            match self.address {
+                Some(address) => format!("{awaited} within {limit} ({address})"),
+                None => format!("{awaited} within {limit} ({endpoint})"),
+            },
+        )
     }
 
     fn close(&mut self) {

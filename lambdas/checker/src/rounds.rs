@@ -125,13 +125,14 @@ impl<'a> Watch<'a> {
         };
         let observation = decision::follow(self.previous.as_ref(), measured, quiet);
         let last = self.written.as_ref().map(|(observation, _)| observation);
-        if decision::needs_write(last, &observation, policy, keep_alive, now) {
+        let event_due = decision::needs_event(self.previous.as_ref(), &observation, policy);
+        if event_due || decision::needs_write(last, &observation, keep_alive, now) {
             match store.observe(&observation).await {
                 Ok(version) => self.written = Some((observation.clone(), version)),
                 Err(error) => tracing::warn!(%error, "this round's observation is not written"),
             }
         }
-        if decision::needs_event(&observation, policy) {
+        if event_due {
             let regions = observation.regions.iter();
             let event = ChangeEvent {
                 service: observation.service.clone(),

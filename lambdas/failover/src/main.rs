@@ -19,7 +19,9 @@ async fn handle(_: LambdaEvent<Value>) -> Result<Value, Error> {
     let mut services = Vec::new();
     for (service, look) in controller.services().iter().zip(controller.tick().await) {
         match look {
-            Ok(look) => services.push(json!({ "service": service.name, "phase": look.state.phase, "epoch": look.state.epoch })),
+            Ok(look) => {
+                services.push(json!({ "service": service.name, "phase": look.state.phase, "epoch": look.state.epoch }))
+            }
             Err(error) => {
                 tracing::error!(service = %service.name, %error, "tick failed");
                 failures.push(format!("{}: {error}", service.name));

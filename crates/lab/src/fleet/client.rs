@@ -64,8 +64,7 @@ impl Client {
             .header(CONNECTION, "close")
             .body(Empty::<Bytes>::new())
             .map_err(|_| Failure::Broken)?;
-        let (mut sender, mut connection) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(|_| Failure::Broken)?;
+        let (mut sender, mut connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|_| Failure::Broken)?;
         let answering = async {
             let response = sender.send_request(request).await?;
             let (head, body) = response.into_parts();

@@ -77,7 +77,11 @@ impl<'a> Answers<'a> {
     }
 
     /// A return to the preferred region is no failover, unless that has a fault at the time.
-    fn wrong_departures<'b>(&'b self, region: &'b RegionName, faults: &'b [Lived]) -> impl Iterator<Item = &'b Change<'a>> {
+    fn wrong_departures<'b>(
+        &'b self,
+        region: &'b RegionName,
+        faults: &'b [Lived],
+    ) -> impl Iterator<Item = &'b Change<'a>> {
         let has_fault = |t: f64| {
             let mut its = faults.iter().filter(|lived| lived.region == *self.preferred);
             its.any(|lived| lived.injected <= t && lived.cleared.is_none_or(|cleared| t < cleared))

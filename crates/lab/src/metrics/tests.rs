@@ -77,7 +77,8 @@ fn an_outage_is_measured_as_the_contract_says() {
         event(71.0, EventKind::FailbackDecision, EU),
     ]);
     let faults = [lived(EU, 10.0, 50.0)];
-    let evidence = Evidence { scenario: &scenario, records: &records, faults: &faults, timeline: &timeline, ended: 130.0 };
+    let evidence =
+        Evidence { scenario: &scenario, records: &records, faults: &faults, timeline: &timeline, ended: 130.0 };
     let [measured] = measure(&evidence).try_into().unwrap();
     let Measured { metrics, unmeasured, target, .. } = measured;
     assert_eq!(target, Some(region(US)));
@@ -132,7 +133,8 @@ fn a_fault_where_no_one_is_served_moves_nobody() {
     let records = records(60, |_| Some(EU));
     let faults = [lived(US, 10.0, 20.0)];
     let timeline = [event(12.0, EventKind::Quorum, US)];
-    let evidence = Evidence { scenario: &scenario, records: &records, faults: &faults, timeline: &timeline, ended: 60.0 };
+    let evidence =
+        Evidence { scenario: &scenario, records: &records, faults: &faults, timeline: &timeline, ended: 60.0 };
     let measured = &measure(&evidence)[0];
     assert_eq!(measured.metrics.detection_s, Some(2.0));
     assert_eq!(measured.metrics.failover_s, None);
@@ -146,7 +148,8 @@ fn what_follows_the_next_fault_of_a_region_belongs_to_that() {
     let records = records(60, |_| Some(EU));
     let faults = [lived(EU, 10.0, 12.0), lived(EU, 20.0, 30.0)];
     let timeline = [event(23.0, EventKind::Quorum, EU)];
-    let evidence = Evidence { scenario: &scenario, records: &records, faults: &faults, timeline: &timeline, ended: 60.0 };
+    let evidence =
+        Evidence { scenario: &scenario, records: &records, faults: &faults, timeline: &timeline, ended: 60.0 };
     let measured = measure(&evidence);
     assert_eq!(measured[0].metrics.detection_s, None);
     assert_eq!(measured[1].metrics.detection_s, Some(3.0));

@@ -118,7 +118,13 @@ impl<'a> Traffic<'a> {
 
     /// The start of the first window of 10 s, not before `from` and over by `ended`, in which at least
     /// `least` of the requests are `good`. A window starts at `from` or at a request.
-    pub(super) fn first_window(&self, from: f64, ended: f64, least: f64, good: impl Fn(&Sent<'a>) -> bool) -> Option<f64> {
+    pub(super) fn first_window(
+        &self,
+        from: f64,
+        ended: f64,
+        least: f64,
+        good: impl Fn(&Sent<'a>) -> bool,
+    ) -> Option<f64> {
         let sent = self.within(Span { from, to: ended });
         let mut goods = 0;
         let mut end = 0;

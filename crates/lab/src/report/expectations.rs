@@ -97,7 +97,8 @@ fn bounded(name: &str, bound: Bound, seen: Option<f64>, first: &Measured) -> Opt
         (None, Some(most)) => format!("{name} at most {most}"),
         (Some(least), Some(most)) => format!("{name} from {least} to {most}"),
     };
-    let within = |seen: f64| bound.at_least.is_none_or(|least| seen >= least) && bound.at_most.is_none_or(|most| seen <= most);
+    let within =
+        |seen: f64| bound.at_least.is_none_or(|least| seen >= least) && bound.at_most.is_none_or(|most| seen <= most);
     let seen_text = seen.map_or_else(
         || format!("not measured: {}", first.unmeasured.get(name).map_or("no reason is known", String::as_str)),
         number,

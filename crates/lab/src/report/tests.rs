@@ -69,12 +69,34 @@ fn a_good_drill_meets_every_expectation() {
 fn the_json_has_the_contract_s_names() {
     let json = serde_json::to_value(drill().report()).unwrap();
     for pointer in [
-        "/scenario", "/seed", "/emulator", "/speed", "/propagation_s", "/ttl_s", "/timeline/0/t", "/timeline/0/event",
-        "/timeline/0/region", "/faults/0/metrics/detection_s", "/faults/0/region", "/metrics/detection_s", "/metrics/decision_s",
-        "/metrics/answer_s", "/metrics/failover_s", "/metrics/mttr_s", "/metrics/failback_s", "/metrics/requests",
-        "/metrics/throughput_rps", "/metrics/success_rate", "/metrics/availability", "/metrics/latency_ms/before/p50",
-        "/metrics/latency_ms/during/p95", "/metrics/latency_ms/after/p99", "/metrics/false_failovers", "/metrics/missed",
-        "/comparison/pointsman/metrics/failover_s", "/unmeasured",
+        "/scenario",
+        "/seed",
+        "/emulator",
+        "/speed",
+        "/propagation_s",
+        "/ttl_s",
+        "/timeline/0/t",
+        "/timeline/0/event",
+        "/timeline/0/region",
+        "/faults/0/metrics/detection_s",
+        "/faults/0/region",
+        "/metrics/detection_s",
+        "/metrics/decision_s",
+        "/metrics/answer_s",
+        "/metrics/failover_s",
+        "/metrics/mttr_s",
+        "/metrics/failback_s",
+        "/metrics/requests",
+        "/metrics/throughput_rps",
+        "/metrics/success_rate",
+        "/metrics/availability",
+        "/metrics/latency_ms/before/p50",
+        "/metrics/latency_ms/during/p95",
+        "/metrics/latency_ms/after/p99",
+        "/metrics/false_failovers",
+        "/metrics/missed",
+        "/comparison/pointsman/metrics/failover_s",
+        "/unmeasured",
     ] {
         assert!(json.pointer(pointer).is_some_and(|value| !value.is_null()), "{pointer}");
     }
@@ -101,7 +123,8 @@ fn what_is_not_so_is_not_met() {
     drill.timeline.retain(|event| event.event != EventKind::Decision);
     drill.timeline.pop();
     let report = drill.report();
-    let unmet: Vec<_> = report.expectations.iter().filter(|e| !e.met).map(|e| (e.text.as_str(), e.seen.as_str())).collect();
+    let unmet: Vec<_> =
+        report.expectations.iter().filter(|e| !e.met).map(|e| (e.text.as_str(), e.seen.as_str())).collect();
     assert_eq!(
         unmet,
         [

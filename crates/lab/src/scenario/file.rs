@@ -119,12 +119,20 @@ impl ScenarioFile {
         };
         must(!self.name.trim().is_empty(), &[Key("name")], "it needs one");
         must(speed > 0.0 && speed <= FASTEST, &[Key("speed")], "it must be above 0 and at most 60");
-        must(ttl.0.subsec_nanos() == 0 && ttl.0.as_secs() > 0, &[Key("ttl")], "a TTL is a whole number of seconds, one or more");
+        must(
+            ttl.0.subsec_nanos() == 0 && ttl.0.as_secs() > 0,
+            &[Key("ttl")],
+            "a TTL is a whole number of seconds, one or more",
+        );
         must(self.regions.len() >= 2, &[Key("regions")], "at least two are needed: there must be somewhere to go");
         must(self.load.rate > 0.0 && self.load.rate.is_finite(), &[Key("load"), Key("rate")], "it must be above 0");
         must(self.load.clients > 0, &[Key("load"), Key("clients")], "at least one is needed");
         must(self.load.timeout > Period::default(), &[Key("load"), Key("timeout")], "nothing can answer in no time");
-        must(self.steady.lasts > Period::default(), &[Key("steady"), Key("for")], "without a steady state there is nothing to compare with");
+        must(
+            self.steady.lasts > Period::default(),
+            &[Key("steady"), Key("for")],
+            "without a steady state there is nothing to compare with",
+        );
         must(self.probe.as_ref().is_none_or(|probes| !probes.is_empty()), &[Key("probe")], "at least one is needed");
         must(!self.fault.is_empty(), &[Key("fault")], "at least one is needed");
         problems.unique(&[Key("regions")], "region", &self.regions, None);
@@ -150,7 +158,10 @@ impl ScenarioFile {
         }
         let told: BTreeSet<_> = truth.iter().map(|truth| &truth.region).collect();
         for region in self.regions.iter().filter(|region| !told.contains(region)) {
-            problems.add(&[Key("truth")], format!("nothing is said of `{region}`: `must_leave_within` or `must_stay = true`"));
+            problems.add(
+                &[Key("truth")],
+                format!("nothing is said of `{region}`: `must_leave_within` or `must_stay = true`"),
+            );
         }
         truth.sort_by_key(|truth| self.regions.iter().position(|region| *region == truth.region));
         Scenario {
@@ -225,7 +236,8 @@ impl TruthFile {
             (Some(within), false) => {
                 let place = at(path, &[Key("must_leave_within")]);
                 match faults.iter().find(|fault| fault.region == self.region) {
-                    None => problems.add(&place, format!("no fault touches `{}`: there is no reason to leave it", self.region)),
+                    None => problems
+                        .add(&place, format!("no fault touches `{}`: there is no reason to leave it", self.region)),
                     Some(fault) if fault.begins.0 + within.0 > end.0 => {
                         problems.add(&place, "the scenario is over before: see `ends_after`");
                     }

@@ -85,10 +85,8 @@ paths = "user"
     let turns = scenario.turns();
     let late = Fault::Latency { delay: Period::millis(150), jitter: Period::default() };
     let errors = Fault::Errors { share: Share::try_from(0.5).unwrap(), paths: Paths::User };
-    let seen: Vec<_> = turns
-        .iter()
-        .map(|turn| (turn.at, turn.faults.clone(), turn.begun.clone(), turn.ended.clone()))
-        .collect();
+    let seen: Vec<_> =
+        turns.iter().map(|turn| (turn.at, turn.faults.clone(), turn.begun.clone(), turn.ended.clone())).collect();
     assert_eq!(
         seen,
         [
@@ -110,14 +108,26 @@ fn refused(from: &str, to: &str) -> String {
 #[test]
 fn each_error_names_file_line_and_key() {
     for (from, to, message) in [
-        ("region = \"a\"\nat", "region = \"c\"\nat", "small.toml:11:1: fault[0].region: `c` is none of `regions`: a, b"),
+        (
+            "region = \"a\"\nat",
+            "region = \"c\"\nat",
+            "small.toml:11:1: fault[0].region: `c` is none of `regions`: a, b",
+        ),
         ("region = \"b\"", "region = \"c\"", "truth[0].region: `c` is none of `regions`"),
         ("[[truth]]\nregion = \"b\"\nmust_stay = true", "", "truth: nothing is said of `b`"),
         ("must_stay = true", "must_stay = false", "small.toml:16:1: truth[0]: say either"),
-        ("must_leave_within = \"30s\"", "must_leave_within = \"3m\"", "small.toml:22:1: truth[1].must_leave_within: the scenario is over before"),
+        (
+            "must_leave_within = \"30s\"",
+            "must_leave_within = \"3m\"",
+            "small.toml:22:1: truth[1].must_leave_within: the scenario is over before",
+        ),
         ("\"20s\"\ndelay", "\"0s\"\ndelay", "small.toml:13:1: fault[0].for: a fault that lasts no time"),
         ("delay = \"300ms\"", "", "fault[0].delay: `latency` needs it"),
-        ("delay = \"300ms\"", "delay = \"300ms\"\nshare = 0.5", "small.toml:15:1: fault[0].share: has no meaning for `latency`"),
+        (
+            "delay = \"300ms\"",
+            "delay = \"300ms\"\nshare = 0.5",
+            "small.toml:15:1: fault[0].share: has no meaning for `latency`",
+        ),
         ("\"300ms\"", "300", "small.toml:14:9: invalid type"),
         ("\"300ms\"", "\"300\"", "small.toml:14:9: `300` is not a duration"),
         ("delay =", "delai =", "small.toml:14:1: unknown field `delai`"),

@@ -92,7 +92,10 @@ async fn a_cname_is_a_target() {
     let mut config = zone(vec![reply]).await;
     let regions = &mut config.services[0].regions;
     for region in regions.iter_mut() {
-        region.targets = domain::Targets { cname: Some(format!("{}.example.net", region.name).parse().unwrap()), ..Default::default() };
+        region.targets = domain::Targets {
+            cname: Some(format!("{}.example.net", region.name).parse().unwrap()),
+            ..Default::default()
+        };
     }
     let prober = Prober::new(&config).unwrap();
     assert_eq!(prober.answering(service(&config)).await, Answering::Region("two".parse().unwrap()));

@@ -96,7 +96,13 @@ async fn every_round_asks_anew() {
     let gone = Arc::new(AtomicBool::new(false));
     let (resolver, _questions) = dns({
         let gone = Arc::clone(&gone);
-        move |_| if gone.load(Ordering::SeqCst) { Reply::Code(ResponseCode::NXDomain) } else { Reply::Records(records(&["192.0.2.7"])) }
+        move |_| {
+            if gone.load(Ordering::SeqCst) {
+                Reply::Code(ResponseCode::NXDomain)
+            } else {
+                Reply::Records(records(&["192.0.2.7"]))
+            }
+        }
     })
     .await;
     let config = by_name(resolver, "4s", r#"kind = "dns""#);

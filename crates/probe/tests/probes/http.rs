@@ -13,7 +13,8 @@ use crate::{
 /// The fault and the evidence of an `http` probe of a server that does `act`.
 async fn fault(act: Act, time_out: &str, keys: &str) -> (Option<Fault>, String) {
     let (address, _heads) = http(vec![act]).await;
-    let report = round(&config("127.0.0.1", time_out, &format!(r#"kind = "http", port = {}, {keys}"#, address.port()))).await;
+    let report =
+        round(&config("127.0.0.1", time_out, &format!(r#"kind = "http", port = {}, {keys}"#, address.port()))).await;
     (report.fault, report.evidence.replace(&address.to_string(), "ADDRESS"))
 }
 
@@ -24,7 +25,11 @@ fn says(text: &str) -> Act {
 #[tokio::test]
 async fn a_good_answer_is_up_and_each_phase_is_timed() {
     let (address, mut heads) = http(vec![answer(200, "fine")]).await;
-    let config = config("127.0.0.1", "4s", &format!(r#"kind = "http", path = "/health?deep=1", port = {}, expect_body = "fine""#, address.port()));
+    let config = config(
+        "127.0.0.1",
+        "4s",
+        &format!(r#"kind = "http", path = "/health?deep=1", port = {}, expect_body = "fine""#, address.port()),
+    );
     let report = round(&config).await;
     assert_eq!((report.status, report.fault), (ProbeStatus::Ok, None), "{}", report.evidence);
     assert_eq!(report.evidence, format!("{address} HTTP 200"));
@@ -48,14 +53,20 @@ async fn a_good_answer_is_up_and_each_phase_is_timed() {
 async fn only_expected_statuses_are_good_and_redirects_are_not_followed() {
     let seen = |status: u16| (Some(Fault::HttpStatus), format!("ADDRESS HTTP {status}"));
     assert_eq!(fault(answer(503, ""), "4s", "").await, seen(503));
-    assert_eq!(fault(says("HTTP/1.1 302 Found\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n"), "4s", "").await, seen(302));
+    assert_eq!(
+        fault(says("HTTP/1.1 302 Found\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n"), "4s", "").await,
+        seen(302)
+    );
     assert_eq!(fault(answer(204, ""), "4s", "expect_status = [200, 204]").await.0, None);
 }
 
 #[tokio::test]
 async fn the_text_must_be_in_the_first_64_kib() {
     let wanted = r#"expect_body = "ready""#;
-    assert_eq!(fault(answer(200, "not yet"), "4s", wanted).await, (Some(Fault::HttpBody), "ADDRESS HTTP 200 without `ready`".to_owned()));
+    assert_eq!(
+        fault(answer(200, "not yet"), "4s", wanted).await,
+        (Some(Fault::HttpBody), "ADDRESS HTTP 200 without `ready`".to_owned())
+    );
     let within = format!("{}ready{}", "-".repeat(65_531), "-".repeat(1_000_000));
     assert_eq!(fault(answer(200, &within), "4s", wanted).await.0, None);
     let beyond = format!("{}ready", "-".repeat(65_532));
@@ -131,7 +142,11 @@ async fn a_share_of_the_samples_may_fail() {
     for (good, max_failed, fault) in [(6, 0.4, None), (5, 0.4, Some(Fault::HttpStatus))] {
         let acts: Vec<_> = (0..10).map(|turn| answer(if turn < good { 200 } else { 503 }, "")).collect();
         let (address, mut heads) = http(acts).await;
-        let config = config("127.0.0.1", "4s", &format!(r#"kind = "http", port = {}, samples = 10, max_failed = {max_failed}"#, address.port()));
+        let config = config(
+            "127.0.0.1",
+            "4s",
+            &format!(r#"kind = "http", port = {}, samples = 10, max_failed = {max_failed}"#, address.port()),
+        );
         let report = round(&config).await;
         assert_eq!(report.fault, fault);
         assert_eq!(report.evidence, format!("{} of 10 failed: {address} HTTP 503", 10 - good));
@@ -147,7 +162,11 @@ async fn a_share_of_the_samples_may_fail() {
 #[tokio::test]
 async fn slower_than_a_limit_is_degraded() {
     let (address, _heads) = http(vec![answer(200, "")]).await;
-    let config = config("127.0.0.1", "4s", &format!(r#"kind = "http", port = {}, degraded_above = {{ total = "1us" }}"#, address.port()));
+    let config = config(
+        "127.0.0.1",
+        "4s",
+        &format!(r#"kind = "http", port = {}, degraded_above = {{ total = "1us" }}"#, address.port()),
+    );
     let report = round(&config).await;
     assert_eq!((report.status, report.fault), (ProbeStatus::Degraded, None));
     assert!(report.evidence.starts_with(&format!("{address} HTTP 200; total ")), "{}", report.evidence);
@@ -159,7 +178,8 @@ async fn every_region_is_reported_and_a_round_can_be_spawned() {
     let config = config("127.0.0.1", "1s", &format!(r#"kind = "http", port = {}"#, address.port()));
     let prober = Prober::new(&config).unwrap();
     let reports = tokio::spawn(async move { prober.round(service(&config)).await }).await.unwrap();
-    let statuses: Vec<_> = reports.regions.iter().map(|(region, reports)| (region.as_str(), reports[0].status)).collect();
+    let statuses: Vec<_> =
+        reports.regions.iter().map(|(region, reports)| (region.as_str(), reports[0].status)).collect();
     assert_eq!(statuses, [("one", ProbeStatus::Ok), ("two", ProbeStatus::Failed)]);
     assert_eq!(reports.answering, domain::Answering::Unknown, "the lab has no name servers here");
 }

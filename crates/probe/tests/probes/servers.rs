@@ -155,7 +155,8 @@ fn respond(question: &Message, reply: &Reply, udp: bool) -> Option<Vec<u8>> {
             message.answers = asked.map(|data| Record::from_rdata(query.name().clone(), 60, data.clone())).collect();
         }
         Reply::Literal(records) => {
-            let record = |(name, data): &(&str, RData)| Record::from_rdata(Name::from_ascii(name).unwrap(), 60, data.clone());
+            let record =
+                |(name, data): &(&str, RData)| Record::from_rdata(Name::from_ascii(name).unwrap(), 60, data.clone());
             message.answers = records.iter().map(record).collect();
         }
     }

@@ -1,0 +1,157 @@
+//! `pointsman.toml`: what is accepted, what is filled in, and what each mistake is told.
+
+use domain::{
+    Config, Endpoint, Failback, LabExemption, Mode, NativeReturn, Period, ProbeKind, Service, ServiceState, StateError,
+};
+
+const GOOD: &str = r#"control_region = "eu-north-1"
+observers = ["us-west-2", "eu-central-1", "ap-southeast-2"]
+
+[[service]]
+name = "api.example.com"
+hosted_zone = "/hostedzone/Z1"
+policy.preset = "brisk"
+
+[[service.region]]
+name = "eu-west-1"
+a = ["52.95.110.1"]
+
+[[service.region]]
+name = "us-east-1"
+a = ["52.95.110.2"]
+endpoint = "use1.example.com"
+
+[[service.probe]]
+name = "health"
+kind = "https"
+path = "/health"
+"#;
+
+fn good() -> Config {
+    Config::parse("pointsman.toml", GOOD).unwrap()
+}
+
+fn wrong(from: &str, to: &str) -> String {
+    let source = GOOD.replacen(from, to, 1);
+    assert_ne!(source, GOOD, "`{from}` stands in the good configuration");
+    Config::parse("pointsman.toml", &source).unwrap_err().to_string()
+}
+
+#[test]
+fn defaults_are_filled_in() {
+    let config = good();
+    let Service { policy, regions, probes, check, ttl_s, hosted_zone, .. } = &config.services[0];
+    assert_eq!(config.stack.as_str(), "pointsman");
+    assert_eq!((policy.interval, policy.down_after, policy.up_after), (Period::seconds(3), 4, 20));
+    assert_eq!((policy.timeout, policy.stale_after), (Period::millis(2_400), Period::seconds(45)));
+    assert_eq!((policy.quorum, policy.min_observers, policy.corroborate), (2, 2, true));
+    assert_eq!(
+        (policy.mode, policy.failback, policy.native_return),
+        (Mode::Auto, Failback::Manual, NativeReturn::Forbid)
+    );
+    assert_eq!((*ttl_s, hosted_zone.as_str()), (20, "Z1"));
+    assert_eq!(regions[0].endpoint, Endpoint::Address("52.95.110.1".parse().unwrap()));
+    assert_eq!(regions[1].endpoint, Endpoint::Name("use1.example.com".parse().unwrap()));
+    assert_eq!((check.https, check.port, check.path.as_deref()), (true, 443, Some("/health")));
+    assert!(matches!(&probes[0].kind, ProbeKind::Http(http) if http.host.as_str() == "api.example.com"));
+}
+
+#[test]
+fn the_hash_is_the_contents_not_the_layout() {
+    let commented = Config::parse("other.toml", &GOOD.replace("[[service]]", "# a remark\n[[service]]")).unwrap();
+    assert_eq!(commented.hash(), good().hash());
+    let changed = Config::parse("pointsman.toml", &GOOD.replace("brisk", "fast")).unwrap();
+    assert_ne!(changed.hash(), good().hash());
+}
+
+#[test]
+fn what_the_functions_read_is_what_was_written() {
+    let json = serde_json::to_string(&good()).unwrap();
+    assert_eq!(serde_json::from_str::<Config>(&json).unwrap(), good());
+}
+
+#[test]
+fn each_mistake_names_line_and_key() {
+    for (from, to, told) in [
+        ("[[service]]", "colour = 1\n[[service]]", "pointsman.toml:4:1: unknown field `colour`"),
+        ("kind = \"https\"", "kind = \"carrier-pigeon\"", "pointsman.toml:20:8: unknown variant `carrier-pigeon`"),
+        ("policy.preset = \"brisk\"", "policy.interval = \"10\"", "pointsman.toml:7:19: `10` is not a duration"),
+        (
+            "policy.preset = \"brisk\"",
+            "policy.interval = \"100ms\"",
+            "pointsman.toml:7:8: service[0].policy.interval: 100ms is shorter than 1s",
+        ),
+        (
+            "policy.preset = \"brisk\"",
+            "policy.timeout = \"20s\"",
+            "service[0].policy.timeout: 20s is not shorter than the interval, 10s",
+        ),
+        (
+            "policy.preset = \"brisk\"",
+            "policy.quorum = 4",
+            "service[0].policy.quorum: 4 of 3 observers can never agree",
+        ),
+        ("policy.preset = \"brisk\"", "policy.quorum = 1", "one observer's word moves no traffic"),
+        ("policy.preset = \"brisk\"", "policy.up_after = 3", "returning must be slower than leaving"),
+        ("policy.preset = \"brisk\"", "policy.stale_after = \"10s\"", "one late round would count as silence"),
+        (
+            "name = \"us-east-1\"",
+            "name = \"eu-west-1\"",
+            "pointsman.toml:14:1: service[0].region[1].name: duplicate region `eu-west-1`",
+        ),
+        (
+            "name = \"us-east-1\"",
+            "name = \"eu-north-1\"",
+            "service[0].region[1].name: `eu-north-1` is the control region, which may serve nothing",
+        ),
+        ("\"ap-southeast-2\"]", "]", "pointsman.toml:2:1: observers: 2 given; a quorum needs at least 3"),
+        ("\"ap-southeast-2\"", "\"us-west-2\"", "pointsman.toml:2:43: observers[2]: duplicate observer `us-west-2`"),
+        ("a = [\"52.95.110.2\"]", "cname = \"us.example.net\"", "a switch would leave the missing type behind"),
+        ("a = [\"52.95.110.2\"]", "", "service[0].region[1]: give either addresses (`a`, `aaaa`) or a `cname`"),
+        (
+            "path = \"/health\"",
+            "path = \"health\"",
+            "pointsman.toml:21:1: service[0].probe[0].path: `health` is not a path",
+        ),
+        ("kind = \"https\"", "kind = \"tcp\"", "service[0].probe[0].path: has no meaning for `tcp`"),
+        ("name = \"health\"", "name = \"Health!\"", "`Health!` is not a probe name"),
+        ("hosted_zone", "ttl = \"1500ms\"\nhosted_zone", "service[0].ttl: a TTL is a whole number of seconds"),
+        (
+            "[[service]]",
+            "lab = { speed = 90, name_servers = [] }\n[[service]]",
+            "lab.speed: 90 is not between 1 and 20",
+        ),
+    ] {
+        let message = wrong(from, to);
+        assert!(message.contains(told), "`{to}` was told:\n{message}\nand not:\n{told}");
+    }
+}
+
+#[test]
+fn every_mistake_is_told_at_once() {
+    let source = GOOD.replace("policy.preset = \"brisk\"", "policy.quorum = 9\npolicy.down_after = 0");
+    let message = Config::parse("p.toml", &source).unwrap_err().to_string();
+    assert!(message.contains("policy.quorum") && message.contains("policy.down_after"), "{message}");
+}
+
+#[test]
+fn a_lab_scales_every_period_alike() {
+    let config = good().in_lab(LabExemption { speed: 4.0, name_servers: vec!["127.0.53.1:5300".parse().unwrap()] });
+    let service = &config.services[0];
+    assert_eq!((config.minute, service.ttl_s), (Period::seconds(15), 5));
+    assert_eq!((service.policy.interval, service.policy.hold_down), (Period::millis(750), Period::seconds(75)));
+    assert!(config.may_probe("127.0.0.1".parse().unwrap()));
+    assert!(!good().may_probe("127.0.0.1".parse().unwrap()));
+    assert!(!config.may_probe("169.254.169.254".parse().unwrap()), "loopback alone is exempt");
+}
+
+#[test]
+fn a_state_that_is_corrupted_or_newer_is_refused_by_name() {
+    let state = ServiceState::new(&good().services[0]);
+    let json = serde_json::to_vec(&state).unwrap();
+    assert_eq!(ServiceState::parse(&json), Ok(state));
+    assert!(matches!(ServiceState::parse(b"{"), Err(StateError::Corrupted(_))));
+    assert!(matches!(ServiceState::parse(b"{\"format\":1}"), Err(StateError::Corrupted(_))));
+    let newer = String::from_utf8(json).unwrap().replace("\"format\":1", "\"format\":2");
+    assert_eq!(ServiceState::parse(newer.as_bytes()), Err(StateError::Newer { found: 2 }));
+}
