@@ -1,6 +1,7 @@
 //! `cargo xtask`: what a developer and CI run that cargo alone cannot.
 #![allow(clippy::print_stderr, reason = "it talks to a person")]
 
+mod bench;
 mod not_run;
 
 use std::{
@@ -14,9 +15,12 @@ use anyhow::{Context, Result};
 use not_run::NotRun;
 
 const USAGE: &str = "usage: cargo xtask test [--strict] [ARGUMENT…]
+       cargo xtask bench [drill|round|zip|cold-start]… [--ship]
 
     test      runs all tests; further arguments go to cargo nextest, or to cargo test where nextest is missing
-    --strict  a test that did not run for want of a tool is a failure";
+    --strict  a test that did not run for want of a tool is a failure
+    bench     measures what has a bound, all of it or the parts named, and writes .pointsman/bench.json
+    --ship    builds the functions as they are sent to AWS too, which takes long, and measures their zips";
 
 fn main() -> Result<ExitCode> {
     let mut arguments = env::args_os().skip(1);
@@ -25,11 +29,17 @@ fn main() -> Result<ExitCode> {
             let (strict, others) = arguments.partition::<Vec<_>, _>(|argument| argument == "--strict");
             test(!strict.is_empty(), &others)
         }
-        _ => {
-            eprintln!("{USAGE}");
-            Ok(ExitCode::from(2))
-        }
+        Some(task) if task == "bench" => match bench::parts(arguments) {
+            Some(parts) => bench::run(&parts),
+            None => Ok(usage()),
+        },
+        _ => Ok(usage()),
     }
+}
+
+fn usage() -> ExitCode {
+    eprintln!("{USAGE}");
+    ExitCode::from(2)
 }
 
 fn test(strict: bool, arguments: &[OsString]) -> Result<ExitCode> {

@@ -155,3 +155,12 @@ fn a_state_that_is_corrupted_or_newer_is_refused_by_name() {
     let newer = String::from_utf8(json).unwrap().replace("\"format\":1", "\"format\":2");
     assert_eq!(ServiceState::parse(newer.as_bytes()), Err(StateError::Newer { found: 2 }));
 }
+
+#[test]
+fn the_readme_shows_a_configuration_that_is_accepted() {
+    let readme = include_str!("../../../README.md");
+    let (_, rest) = readme.split_once("```toml\n").unwrap();
+    let (source, _) = rest.split_once("```").unwrap();
+    let config = Config::parse("README.md", source).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(config.services[0].probes.len(), 3);
+}

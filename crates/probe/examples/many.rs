@@ -1,5 +1,5 @@
 //! How long one round of many endpoints takes one process, and how much memory.
-//! `many [ENDPOINTS]` (500) starts itself again as the server and prints two numbers; half of the endpoints are HTTPS.
+//! `many [ENDPOINTS]` (500) starts itself again as the server and prints a line of JSON; half of the endpoints are HTTPS.
 
 use std::{error::Error, io::Write, net::SocketAddr, process::Stdio, sync::Arc, time::Instant};
 
@@ -45,8 +45,15 @@ async fn main() -> Outcome {
         return Err(format!("{}: {}", failed.probe, failed.evidence).into());
     }
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;
-    writeln!(std::io::stdout(), "{} endpoints: {:.3} s, peak {}", reports.len(), took.as_secs_f64(), peak.trim())?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB")).ok_or("no VmHWM")?;
+    let peak: u64 = peak.trim().parse()?;
+    writeln!(
+        std::io::stdout(),
+        r#"{{"endpoints": {}, "seconds": {:.3}, "peak_bytes": {}}}"#,
+        reports.len(),
+        took.as_secs_f64(),
+        peak * 1024
+    )?;
     Ok(())
 }
 
