@@ -18,6 +18,7 @@ pub(crate) struct Args {
 
 /// Options of every command.
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Everywhere")]
 pub(crate) struct Global {
     /// The configuration
     #[arg(long, global = true, value_name = "FILE", env = "POINTSMAN_CONFIG", default_value = "pointsman.toml")]

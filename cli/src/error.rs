@@ -74,7 +74,11 @@ impl CliError {
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Read { .. } => "name the file with --config, or set POINTSMAN_CONFIG",
-            Self::Config(_) => "`pointsman schema config` prints every key that there is",
+            Self::Config(_)
+            | Self::Stage(StageError::Config(_))
+            | Self::Drill(DrillError::Stage(StageError::Config(_))) => {
+                "`pointsman schema config` prints every key that there is"
+            }
             Self::NotConfirmed => "answer `y`, or pass --yes where nobody can answer",
             Self::Order(OrderError::Refused(_)) => {
                 "a rule can be overridden by its code in brackets: --force CODE. That is kept in the audit trail"
@@ -90,6 +94,7 @@ impl CliError {
             Self::Deploy(DeployError::ForeignRecords { .. }) => {
                 "move them away first; adopting records in place comes with `pointsman dns`"
             }
+            Self::Deploy(DeployError::Store(StoreError::State { .. })) => STATE_HINT,
             Self::Tick(error) | Self::Order(OrderError::Tick(error)) => return tick_hint(error),
             Self::Scenario(_) => "`pointsman schema scenario` prints every key that there is",
             Self::LabStuck { .. } => "kill -9 it; nothing of it is left then but its folder under .pointsman/run",
@@ -123,11 +128,12 @@ fn tick_code(error: &TickError) -> exit::Code {
     }
 }
 
+const STATE_HINT: &str = "it was left as it is; the bucket is versioned, so an earlier version can be restored, and a newer Pointsman \
+                          can read a newer format";
+
 fn tick_hint(error: &TickError) -> Option<String> {
     let hint = match error {
-        TickError::Store(StoreError::State { .. }) => {
-            "it was left as it is; the bucket is versioned, so an earlier version can be restored, and a newer Pointsman can read a newer format"
-        }
+        TickError::Store(StoreError::State { .. }) => STATE_HINT,
         TickError::Store(StoreError::Aws(error))
         | TickError::Aws(error)
         | TickError::Switch(SwitchError::Aws(error)) => error.hint(),

@@ -79,7 +79,8 @@ fn drill(scenario: &str) -> Value {
     for expectation in report["expectations"].as_array().unwrap() {
         assert_eq!(expectation["met"], true, "{expectation:#}");
     }
-    let times: Vec<_> = report["timeline"].as_array().unwrap().iter().map(|event| event["t"].as_f64().unwrap()).collect();
+    let times: Vec<_> =
+        report["timeline"].as_array().unwrap().iter().map(|event| event["t"].as_f64().unwrap()).collect();
     assert!(times.is_sorted(), "{times:?}");
     report
 }

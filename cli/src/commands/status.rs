@@ -46,7 +46,10 @@ pub(crate) async fn run(global: &Global, args: &args::Status, printer: &Printer)
         all.push(status(service, &controller.look(service).await?));
     }
     printer.result(&all, || all.iter().map(|one| text(one, args.explain)).collect::<Vec<_>>().join("\n"));
-    let unhealthy = all.iter().any(|one| one.regions.values().any(|region| region.phase != RegionPhase::Healthy));
+    let healthy = |one: &ServiceStatus| {
+        one.active.is_some() && one.regions.values().all(|region| region.phase == RegionPhase::Healthy)
+    };
+    let unhealthy = !all.iter().all(healthy);
     Ok(if unhealthy { exit::UNHEALTHY } else { exit::DONE })
 }
 

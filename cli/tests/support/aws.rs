@@ -68,8 +68,7 @@ impl Aws {
 
     /// A rule of a region's default bus.
     pub(crate) fn rule(&self, region: &str, name: &str) -> Value {
-        let headers =
-            [("X-Amz-Target", "AWSEvents.DescribeRule"), ("Content-Type", "application/x-amz-json-1.1")];
+        let headers = [("X-Amz-Target", "AWSEvents.DescribeRule"), ("Content-Type", "application/x-amz-json-1.1")];
         let body = serde_json::json!({ "Name": name }).to_string();
         let found = self.call("POST", "/", ("events", region), &headers, body.as_bytes());
         serde_json::from_slice(&found.body).unwrap()

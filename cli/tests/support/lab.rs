@@ -139,7 +139,9 @@ impl Lab {
             return None;
         }
         let regions = self.running["regions"].as_object().unwrap();
-        let at = |region: &Value| -> Ipv4Addr { region["serves"].as_str().unwrap().split_once(':').unwrap().0.parse().unwrap() };
+        let at = |region: &Value| -> Ipv4Addr {
+            region["serves"].as_str().unwrap().split_once(':').unwrap().0.parse().unwrap()
+        };
         regions.iter().find(|(_, region)| first == [at(region)]).map(|(name, _)| name.as_str())
     }
 

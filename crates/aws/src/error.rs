@@ -1,7 +1,7 @@
 //! What AWS says when it does not do what it was asked.
 
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::{display::DisplayErrorContext, metadata::ProvideErrorMetadata};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 /// An AWS call that failed, after the SDK's own retries.
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +74,7 @@ where
 {
     move |error| {
         let Some(service) = error.as_service_error() else {
-            let cause = DisplayErrorContext(&error).to_string();
+            let cause = chain(&error);
             let denied = cause.contains("credentials");
             return if denied {
                 AwsError::Denied { operation, code: "NoCredentials".to_owned(), message: cause }
@@ -102,4 +102,10 @@ where
             _ => AwsError::Refused { operation, code, message },
         }
     }
+}
+
+/// An error and what caused it; the SDK's own display of that ends in a page of `Debug`.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

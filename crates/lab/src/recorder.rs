@@ -138,7 +138,7 @@ impl<'a> Recorder<'a> {
                     PlanKind::Rearm => return,
                 };
                 self.plans.insert(plan.id.to_string(), (plan.kind, plan.to.clone()));
-                let detail = format!("{} {}, by {}: {}", plan.kind, plan.id, plan.by, plan.because.join("; "));
+                let detail = format!("{} {}, by {}\n{}", plan.kind, plan.id, plan.by, plan.because.join("\n"));
                 self.add(Event { detail: Some(detail), ..Event::new(t, event, &plan.to) });
             }
             AuditKind::Applied { plan } => {

@@ -135,6 +135,8 @@ impl Stage {
         let name_servers = NameServers::start(Arc::clone(&route53), &name_server_addresses(), 0, scenario.seed).await?;
         let health = HealthCheckers::start(Arc::clone(&route53), Pace { speed, seed: scenario.seed });
         let regions = start_regions(scenario).await?;
+        // What is wrong with it is told before anything slow; the zone's id, not known yet, changes nothing about that.
+        Config::parse("pointsman.toml", &config_text(scenario, "Z0", &regions, name_servers.addresses()))?;
 
         let upstream = SocketAddr::from((
             Ipv4Addr::LOCALHOST,

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
 use super::{
@@ -40,16 +40,20 @@ struct Metrics {
 #[derive(Debug, Default)]
 struct Peak {
     pss: Sample,
+    at: Duration,
     rss: u64,
     samples: usize,
+    compiled: bool,
 }
 
 impl Peak {
-    fn add(&mut self, sample: Sample) {
+    fn add(&mut self, at: Duration, sample: Sample) {
         self.samples += 1;
+        self.compiled |= sample.names.contains_key("rustc");
         self.rss = self.rss.max(sample.rss);
         if sample.pss > self.pss.pss {
             self.pss = sample;
+            self.at = at;
         }
     }
 
@@ -60,7 +64,7 @@ impl Peak {
             .iter()
             .map(|(name, (count, bytes))| format!("{count} × {name} {}", Quantity::Bytes(*bytes)))
             .collect();
-        format!("at the peak: {}; {} samples", parts.join(", "), self.samples)
+        format!("after {:.1} s: {}; {} samples", self.at.as_secs_f64(), parts.join(", "), self.samples)
     }
 }
 
@@ -88,10 +92,11 @@ pub(super) fn measure(place: &Place) -> Result<Vec<Figure>> {
         if let Some(status) = drill.try_wait()? {
             break status;
         }
-        peak.add(family.sample()?);
+        peak.add(began.elapsed(), family.sample()?);
         thread::sleep(SAMPLE_EVERY);
     };
     let wall = began.elapsed();
+    ensure!(!peak.compiled, "the sources changed after the build, and the drill compiled them: measure again");
     let as_expected = match status.code() {
         Some(0) => true,
         Some(NOT_AS_EXPECTED) => false,
@@ -138,9 +143,9 @@ mod tests {
     #[test]
     fn the_peaks_of_both_sums_are_kept() {
         let mut peak = Peak::default();
-        for (pss, rss) in [(1, 5), (3, 4), (2, 2)] {
-            peak.add(Sample { pss, rss, names: BTreeMap::new() });
+        for (second, pss, rss) in [(0, 1, 5), (1, 3, 4), (2, 2, 2)] {
+            peak.add(Duration::from_secs(second), Sample { pss, rss, names: BTreeMap::new() });
         }
-        assert_eq!((peak.pss.pss, peak.rss, peak.samples), (3, 5, 3));
+        assert_eq!((peak.pss.pss, peak.at, peak.rss, peak.samples), (3, Duration::from_secs(1), 5, 3));
     }
 }

@@ -33,7 +33,9 @@ pub(super) fn measure(place: &Place, profile: &str, bound: Quantity) -> Result<V
 
 fn packed(program: &[u8]) -> Result<u64, ZipError> {
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
-    archive.start_file("bootstrap", SimpleFileOptions::default().compression_method(CompressionMethod::Deflated))?;
+    let options =
+        SimpleFileOptions::default().compression_method(CompressionMethod::Deflated).compression_level(Some(9));
+    archive.start_file("bootstrap", options)?;
     archive.write_all(program)?;
     Ok(archive.finish()?.into_inner().len() as u64)
 }

@@ -165,6 +165,7 @@ fn pack(program: &[u8]) -> Result<Vec<u8>, ZipError> {
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
+        .compression_level(Some(9))
         // A fixed time, so that the hash follows the program alone.
         .last_modified_time(DateTime::DEFAULT)
         .unix_permissions(0o755);
