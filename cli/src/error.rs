@@ -52,17 +52,19 @@ pub(crate) enum CliError {
 impl CliError {
     pub(crate) fn code(&self) -> exit::Code {
         match self {
-            Self::Read { .. } | Self::Config(_) | Self::Usage(_) | Self::NotConfirmed => exit::USAGE,
+            Self::Read { .. }
+            | Self::Config(_)
+            | Self::Usage(_)
+            | Self::NotConfirmed
+            | Self::Scenario(_)
+            | Self::Drill(DrillError::Nothing(_)) => exit::USAGE,
             Self::Order(OrderError::Refused(_)) => exit::REFUSED,
-            Self::NotVerified { .. } => exit::UNHEALTHY,
+            Self::NotVerified { .. } | Self::Drill(DrillError::NotSteady { .. }) => exit::UNHEALTHY,
             Self::Aws(_) => exit::AWS,
             Self::Start(error) => start_code(error),
             Self::Deploy(error) => deploy_code(error),
             Self::Tick(error) | Self::Order(OrderError::Tick(error)) => tick_code(error),
-            Self::Scenario(_) => exit::USAGE,
             Self::Stage(error) | Self::Drill(DrillError::Stage(error)) => stage_code(error),
-            Self::Drill(DrillError::Nothing(_)) => exit::USAGE,
-            Self::Drill(DrillError::NotSteady { .. }) => exit::UNHEALTHY,
             Self::Write { .. }
             | Self::Interrupted
             | Self::Package(_)

@@ -1,5 +1,6 @@
 //! The one place that prints: results to standard output, everything else to standard error.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the printer")]
+#![allow(clippy::unused_self, reason = "who prints has been handed the printer")]
 
 use std::io::IsTerminal;
 
@@ -30,7 +31,7 @@ impl Printer {
         match self.output {
             Output::Text => anstream::println!("{}", text()),
             Output::Json => {
-                anstream::println!("{}", serde_json::to_string_pretty(value).expect("results are plain data"))
+                anstream::println!("{}", serde_json::to_string_pretty(value).expect("results are plain data"));
             }
         }
     }

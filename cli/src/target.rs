@@ -41,14 +41,14 @@ impl Target {
 
 /// The service meant by `--service`, which may be left out where there is one.
 pub(crate) fn service<'a>(services: &'a [Service], named: Option<&DnsName>) -> Result<&'a Service, CliError> {
-    let names = || services.iter().map(|s| s.name.to_string()).collect::<Vec<_>>().join(", ");
+    let all = || services.iter().map(|s| s.name.to_string()).collect::<Vec<_>>().join(", ");
     match (named, services) {
         (None, [only]) => Ok(only),
-        (None, _) => Err(CliError::Usage(format!("there are several services, name one with --service: {}", names()))),
+        (None, _) => Err(CliError::Usage(format!("there are several services, name one with --service: {}", all()))),
         (Some(name), _) => services
             .iter()
             .find(|service| service.name == *name)
-            .ok_or_else(|| CliError::Usage(format!("there is no service `{name}`; there are: {}", names()))),
+            .ok_or_else(|| CliError::Usage(format!("there is no service `{name}`; there are: {}", all()))),
     }
 }
 

@@ -96,7 +96,7 @@ pub(crate) fn show(activity: &Activity, progress: &Progress) {
         Progress::Checks(count) => activity.done(&format!("route 53: {count} health checks")),
         Progress::Records { service, made: true } => activity.done(&format!("route 53: records of {service} made")),
         Progress::Records { service, made: false } => {
-            activity.done(&format!("route 53: records of {service} are there"))
+            activity.done(&format!("route 53: records of {service} are there"));
         }
         Progress::Invoked { region, function } => activity.done(&format!("{region} {function}: runs")),
     }

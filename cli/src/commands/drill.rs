@@ -1,6 +1,6 @@
 //! `drill`: rehearse an outage, show it as it happens, leave a report.
 
-use std::{fs, path::Path};
+use std::{fmt::Write as _, fs, path::Path};
 
 use lab::{
     drill::{self, Progress},
@@ -69,7 +69,8 @@ fn line(event: &Event) -> String {
     let first = details.next().map(|detail| format!("  {detail}")).unwrap_or_default();
     let mut text = format!("{:>7.1} s  {} {region}{observer}{}", event.t, format!("{kind:<18}").bold(), first.dimmed());
     for detail in details {
-        text += &format!("\n{:>31}{}", "", detail.dimmed());
+        // A `String` takes whatever is written to it.
+        let _ = write!(text, "\n{:>31}{}", "", detail.dimmed());
     }
     text
 }
@@ -80,7 +81,7 @@ pub(crate) fn show_setup(activity: &Activity, setup: &Setup) {
         Setup::Emulator(progress) => match progress {
             emulator::Progress::WaitingForInstall => activity.done("ministack: another process installs it, waiting"),
             emulator::Progress::CreatingEnvironment(path) => {
-                activity.done(&format!("ministack: installing into {}", path.display()))
+                activity.done(&format!("ministack: installing into {}", path.display()));
             }
             emulator::Progress::Installing(line) => activity.doing(&format!("ministack: {line}")),
             emulator::Progress::Starting => activity.doing("ministack: starting"),

@@ -61,7 +61,7 @@ pub(crate) async fn run(command: &LabCommand, printer: &Printer) -> Result<exit:
         LabCommand::Up(options) => up(options, printer).await,
         LabCommand::Serve(options) => serve(options, printer).await,
         LabCommand::Down => down(printer).await,
-        LabCommand::Status => status(printer),
+        LabCommand::Status => Ok(status(printer)),
     }
 }
 
@@ -244,15 +244,11 @@ async fn down(printer: &Printer) -> Result<exit::Code, CliError> {
     Ok(exit::DONE)
 }
 
-fn status(printer: &Printer) -> Result<exit::Code, CliError> {
-    match running() {
-        Some(running) => {
-            printer.result(&running, || exports(&running));
-            Ok(exit::DONE)
-        }
-        None => {
-            printer.line("no lab is up");
-            Ok(exit::UNHEALTHY)
-        }
+fn status(printer: &Printer) -> exit::Code {
+    if let Some(running) = running() {
+        printer.result(&running, || exports(&running));
+        return exit::DONE;
     }
+    printer.line("no lab is up");
+    exit::UNHEALTHY
 }

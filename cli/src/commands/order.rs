@@ -12,6 +12,7 @@ use crate::{
     error::CliError,
     exit,
     printer::Printer,
+    signals,
     target::{Target, confirm, service, who},
 };
 
@@ -82,21 +83,18 @@ async fn follow(
 ) -> Result<ServiceState, CliError> {
     let activity = printer.activity();
     let pace = (service.policy.ask_every.0 / 5).max(Duration::from_millis(200));
-    loop {
-        let Some(flight) = state.in_flight.as_ref().filter(|flight| flight.plan.id == plan.id) else {
-            break;
-        };
+    while let Some(flight) = state.in_flight.as_ref().filter(|flight| flight.plan.id == plan.id) {
         if flight.alarmed {
             let seen = format!("not every name server answers with {} after {}", plan.to, service.policy.verify_within);
             return Err(CliError::NotVerified { plan: plan.id.to_string(), seen });
         }
-        activity.doing(match &flight.change {
-            _ if flight.applied_at.is_none() => "applying the change batch",
-            Some(_) | None => "applied; waiting until every name server and an observer see it",
+        activity.doing(match flight.applied_at {
+            None => "applying the change batch",
+            Some(_) => "applied; waiting until every name server and an observer see it",
         });
         tokio::select! {
             () = tokio::time::sleep(pace) => {}
-            _ = tokio::signal::ctrl_c() => return Err(CliError::Interrupted),
+            () = signals::asked_to_stop() => return Err(CliError::Interrupted),
         }
         state = controller.advance(service).await?.state;
     }

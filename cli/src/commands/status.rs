@@ -88,9 +88,9 @@ fn status(service: &Service, look: &Look) -> ServiceStatus {
 
 fn text(status: &ServiceStatus, explain: bool) -> String {
     let active = status.active.as_ref().map_or_else(|| "nobody knows which region".to_owned(), ToString::to_string);
-    let mut out = format!("{}: {}, {active} answers, epoch {}", status.service, status.phase, status.epoch);
+    let mut lines = vec![format!("{}: {}, {active} answers, epoch {}", status.service, status.phase, status.epoch)];
     if let Some(paused) = &status.paused {
-        out += &format!("\nPAUSED by {} since {}: {}", paused.by, paused.at, paused.reason);
+        lines.push(format!("PAUSED by {} since {}: {}", paused.by, paused.at, paused.reason));
     }
     let mut table = Table::new();
     table.load_style(UTF8_BORDERS_ONLY);
@@ -101,14 +101,12 @@ fn text(status: &ServiceStatus, explain: bool) -> String {
         let since = region.since.map(|since| since.to_string()).unwrap_or_default();
         table.add_row([name.to_string(), region.phase.to_string(), verdicts.join("\n"), since]);
     }
-    out += &format!("\n{table}");
+    lines.push(table.to_string());
     if explain {
-        for reason in &status.hold_reasons {
-            out += &format!("\n{}: {}", reason.code, reason.text);
-        }
+        lines.extend(status.hold_reasons.iter().map(|reason| format!("{}: {}", reason.code, reason.text)));
         if let Some(earliest) = status.earliest_failover {
-            out += &format!("\na failover could happen at {earliest} at the earliest");
+            lines.push(format!("a failover could happen at {earliest} at the earliest"));
         }
     }
-    out
+    lines.join("\n")
 }

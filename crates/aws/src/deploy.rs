@@ -1,10 +1,10 @@
 //! Puts a deployment into an account: checks, artifacts, functions, records, state.
 
+use bytes::Bytes;
 use decision::{RecordsError, fence_in, fence_set, record_sets, slots_in};
-use domain::{Config, Deployment, DnsName, RegionName, Service, ServiceState};
+use domain::{Config, Deployment, DnsName, RegionName, Service, ServiceState, sha256_hex};
 use futures::future::{join_all, try_join_all};
 use route53::{Action, Change};
-use sha2::{Digest, Sha256};
 
 use crate::{
     Session,
@@ -64,7 +64,7 @@ pub enum DeployError {
 #[derive(Debug, Clone)]
 pub struct Code {
     /// The zip.
-    pub zip: Vec<u8>,
+    pub zip: Bytes,
     /// Its SHA-256, hexadecimal.
     pub sha256: String,
 }
@@ -182,7 +182,7 @@ pub async fn deploy(
     let artifacts = Artifacts::of(&deployment, release);
     try_join_all(regions(config).map(|region| {
         let artifacts = &artifacts;
-        async move { artifacts.put(session, names, region, progress).await }
+        async move { artifacts.put(session, names, config, region, progress).await }
     }))
     .await?;
     let control = async { control_stack(session, names, config, release, &artifacts, progress).await };
@@ -206,14 +206,9 @@ fn regions(config: &Config) -> impl Iterator<Item = &RegionName> {
     config.observers.iter().chain(control)
 }
 
-/// SHA-256, hexadecimal.
-pub(crate) fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// What lies in each region's artifact bucket, by content hash.
 struct Artifacts<'a> {
-    config: Vec<u8>,
+    config: Bytes,
     config_key: String,
     release: &'a Release,
 }
@@ -221,8 +216,8 @@ struct Artifacts<'a> {
 impl<'a> Artifacts<'a> {
     fn of(deployment: &Deployment, release: &'a Release) -> Self {
         let config = serde_json::to_vec(deployment).expect("a deployment is plain data");
-        let config_key = format!("config/{}.json", &digest(&config)[..32]);
-        Self { config, config_key, release }
+        let config_key = format!("config/{}.json", &sha256_hex(&config)[..32]);
+        Self { config: config.into(), config_key, release }
     }
 
     fn checker_key(&self) -> String {
@@ -233,10 +228,12 @@ impl<'a> Artifacts<'a> {
         format!("code/failover-{}.zip", &self.release.failover.sha256[..32])
     }
 
+    /// Each region gets what runs there.
     async fn put(
         &self,
         session: &Session,
         names: &Names,
+        config: &Config,
         region: &RegionName,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<(), DeployError> {
@@ -247,27 +244,24 @@ impl<'a> Artifacts<'a> {
         progress(Progress::Stack { region: region.clone(), stack, applied });
         let s3 = session.s3(region);
         let bucket = names.artifacts(region);
-        let put = |key: String, body: Vec<u8>| {
+        let put = |key: String, body: Bytes| {
             let (s3, bucket) = (&s3, &bucket);
             async move {
                 let there = s3.head_object().bucket(bucket).key(&key).send().await.is_ok();
                 if !there {
-                    s3.put_object()
-                        .bucket(bucket)
-                        .key(&key)
-                        .body(body.into())
-                        .send()
-                        .await
-                        .map_err(failed("PutObject"))?;
+                    let put = s3.put_object().bucket(bucket).key(&key).body(body.into());
+                    put.send().await.map_err(failed("PutObject"))?;
                 }
                 Ok::<_, AwsError>(())
             }
         };
-        tokio::try_join!(
-            put(self.checker_key(), self.release.checker.zip.clone()),
-            put(self.failover_key(), self.release.failover.zip.clone()),
-            put(self.config_key.clone(), self.config.clone()),
-        )?;
+        put(self.config_key.clone(), self.config.clone()).await?;
+        if config.observers.contains(region) {
+            put(self.checker_key(), self.release.checker.zip.clone()).await?;
+        }
+        if config.control_region == *region {
+            put(self.failover_key(), self.release.failover.zip.clone()).await?;
+        }
         Ok(())
     }
 }

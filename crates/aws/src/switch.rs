@@ -12,6 +12,7 @@ use aws_sdk_route53::{
 use decision::{NativeHealth, RecordsError, change_batch, is_ours};
 use domain::{
     CheckId, Config, DnsName, HostedZoneId, NativeCheck, NativeChecks, Plan, Region, RegionName, Service, StackName,
+    sha256_hex,
 };
 use route53::{Action, RecordSet, Role, Routing, Target};
 
@@ -187,7 +188,7 @@ impl Switch {
                 .disabled(true)
                 .inverted(true)
                 .build()
-                .map_err(incomplete)?;
+                .map_err(|error| incomplete(&error))?;
             let always_unhealthy = self.create_check(&reference, settings).await?;
             all.insert(service.name.clone(), NativeChecks { own, always_unhealthy });
         }
@@ -231,16 +232,12 @@ impl Switch {
             region.name,
             path.as_deref().unwrap_or("")
         );
-        self.create_check(&reference, settings.build().map_err(incomplete)?).await
+        self.create_check(&reference, settings.build().map_err(|error| incomplete(&error))?).await
     }
 
     async fn create_check(&self, reference: &str, settings: HealthCheckConfig) -> Result<CheckId, AwsError> {
         // A caller reference has at most 64 characters.
-        let reference = if reference.len() <= 64 {
-            reference.to_owned()
-        } else {
-            crate::deploy::digest(reference.as_bytes())[..64].to_owned()
-        };
+        let reference = if reference.len() <= 64 { reference.to_owned() } else { sha256_hex(reference.as_bytes()) };
         let made = self
             .route53
             .create_health_check()
@@ -258,7 +255,7 @@ fn bad_id(operation: &'static str, error: &domain::NameError) -> AwsError {
     AwsError::Refused { operation, code: "BadId".to_owned(), message: error.to_string() }
 }
 
-fn incomplete(error: aws_sdk_route53::error::BuildError) -> AwsError {
+fn incomplete(error: &aws_sdk_route53::error::BuildError) -> AwsError {
     AwsError::Refused { operation: "CreateHealthCheck", code: "Incomplete".to_owned(), message: error.to_string() }
 }
 

@@ -97,9 +97,10 @@ impl Service {
     }
 }
 
-/// Bytes in hexadecimal digits.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
+/// The SHA-256 of bytes in sixty-four hexadecimal digits: what content is named by.
+#[must_use]
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
         // A `String` takes whatever is written to it.
         let _ = write!(text, "{byte:02x}");
         text
@@ -144,8 +145,7 @@ impl Config {
     #[must_use]
     pub fn hash(&self) -> ConfigHash {
         let canonical = serde_json::to_vec(self).expect("the configuration is plain data");
-        let digest = Sha256::digest(&canonical);
-        ConfigHash(hex(&digest[..8]))
+        ConfigHash(sha256_hex(&canonical)[..16].to_owned())
     }
 
     /// The service of that name.

@@ -15,7 +15,9 @@ mod probe;
 mod resolve;
 mod state;
 
-pub use config::{Config, ConfigHash, Deployment, LabExemption, NativeCheck, NativeChecks, Region, Service, Targets};
+pub use config::{
+    Config, ConfigHash, Deployment, LabExemption, NativeCheck, NativeChecks, Region, Service, Targets, sha256_hex,
+};
 pub use event::{AuditEntry, AuditKind, ChangeEvent, EVENT_DETAIL_TYPE, EVENT_SOURCE};
 pub use file::config_schema;
 pub use name::{

@@ -28,13 +28,13 @@ path = "/health"
 "#;
 
 fn good() -> Config {
-    Config::parse("pointsman.toml", GOOD).unwrap()
+    Config::parse("pointsman.toml", GOOD).expect("it is good")
 }
 
 fn wrong(from: &str, to: &str) -> String {
     let source = GOOD.replacen(from, to, 1);
     assert_ne!(source, GOOD, "`{from}` stands in the good configuration");
-    Config::parse("pointsman.toml", &source).unwrap_err().to_string()
+    Config::parse("pointsman.toml", &source).expect_err("it is wrong").to_string()
 }
 
 #[test]

@@ -44,7 +44,7 @@ pub fn find(name: &str) -> Result<Scenario, FindError> {
     if let Some((name, source)) = SCENARIOS.iter().find(|(known, _)| *known == name) {
         return Ok(Scenario::parse(&format!("scenarios/{name}.toml"), source)?);
     }
-    if !std::path::Path::new(name).extension().is_some_and(|extension| extension == "toml") {
+    if std::path::Path::new(name).extension().is_none_or(|extension| extension != "toml") {
         return Err(FindError::Unknown { name: name.to_owned() });
     }
     let source = std::fs::read_to_string(name).map_err(|source| FindError::Read { path: name.into(), source })?;

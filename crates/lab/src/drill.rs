@@ -130,7 +130,7 @@ async fn run(stage: &Stage, scenario: &Scenario, on: &(dyn Fn(Progress) + Send +
     let records = fleet.stop().await;
     // What was written before the end may still be on its way to here.
     while let Some(Ok(write)) = writes.recv().now_or_never() {
-        take(write, &clock, &recorder);
+        take(&write, &clock, &recorder);
     }
     let (timeline, holds) = recorder.into_inner().unwrap_or_else(PoisonError::into_inner).into_parts();
     let faults = lived.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -173,14 +173,14 @@ async fn become_steady(
 /// Records the next write of ours, whoever makes it.
 async fn record(writes: &mut Receiver<Written>, clock: &Clock, recorder: &Mutex<Recorder<'_>>) {
     match writes.recv().await {
-        Ok(write) => take(write, clock, recorder),
+        Ok(write) => take(&write, clock, recorder),
         Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "the recorder is behind: writes were missed"),
         // The proxy lives as long as the stage.
         Err(RecvError::Closed) => std::future::pending().await,
     }
 }
 
-fn take(write: Written, clock: &Clock, recorder: &Mutex<Recorder<'_>>) {
+fn take(write: &Written, clock: &Clock, recorder: &Mutex<Recorder<'_>>) {
     let mut recorder = recorder.lock().unwrap_or_else(PoisonError::into_inner);
     if write.key.starts_with("observations/") {
         if let Ok(observation) = serde_json::from_slice::<Observation>(&write.body) {

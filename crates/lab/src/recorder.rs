@@ -19,8 +19,15 @@ pub struct Recorder<'a> {
     latest: BTreeMap<ObserverName, Observation>,
     bad: BTreeSet<(RegionName, ObserverName)>,
     quorum: BTreeSet<RegionName>,
-    answer: Option<Option<RegionName>>,
+    answer: Answered,
     plans: BTreeMap<String, (PlanKind, RegionName)>,
+}
+
+/// What a name server answered last: a region's address, or (`None`) no region's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Answered {
+    NotAsked,
+    With(Option<RegionName>),
 }
 
 impl<'a> Recorder<'a> {
@@ -35,7 +42,7 @@ impl<'a> Recorder<'a> {
             latest: BTreeMap::new(),
             bad: BTreeSet::new(),
             quorum: BTreeSet::new(),
-            answer: None,
+            answer: Answered::NotAsked,
             plans: BTreeMap::new(),
         }
     }
@@ -92,8 +99,9 @@ impl<'a> Recorder<'a> {
 
     /// A name server answers with this region; `None`: with no region's address.
     pub fn answered(&mut self, t: f64, region: Option<RegionName>) {
-        let before = self.answer.replace(region.clone());
-        if before.is_none_or(|before| before == region) {
+        let now = Answered::With(region.clone());
+        let before = std::mem::replace(&mut self.answer, now.clone());
+        if before == Answered::NotAsked || before == now {
             return;
         }
         let event = EventKind::DnsAnswerChanged;

@@ -117,7 +117,7 @@ pub struct Stage {
     names: Names,
     emulator: Emulator,
     _health: HealthCheckers,
-    _schedule: Option<AbortOnDropHandle<()>>,
+    schedule: Option<AbortOnDropHandle<()>>,
     // Last, so that it is removed when all that writes into it has ended.
     _run: tempfile::TempDir,
 }
@@ -183,7 +183,7 @@ impl Stage {
             names,
             emulator,
             _health: health,
-            _schedule: schedule,
+            schedule,
             _run: run,
         })
     }
@@ -223,7 +223,7 @@ impl Stage {
 
     /// Ends it, and waits until every process is gone.
     pub async fn down(self) -> Result<(), StageError> {
-        drop(self._schedule);
+        drop(self.schedule);
         self.emulator.stop().await?;
         for (_, region) in self.regions {
             region.stop().await;
@@ -236,7 +236,7 @@ impl Stage {
 pub fn release(artifacts: &Artifacts) -> Result<Release, PackageError> {
     let code = |binary: &package::Binary| {
         let zip = binary.zip()?;
-        Ok(Code { zip: zip.bytes, sha256: zip.sha256 })
+        Ok(Code { zip: zip.bytes.into(), sha256: zip.sha256 })
     };
     Ok(Release {
         checker: code(&artifacts.checker)?,

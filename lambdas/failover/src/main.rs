@@ -20,7 +20,7 @@ async fn handle(_: LambdaEvent<Value>) -> Result<Value, Error> {
     for (service, look) in controller.services().iter().zip(controller.tick().await) {
         match look {
             Ok(look) => {
-                services.push(json!({ "service": service.name, "phase": look.state.phase, "epoch": look.state.epoch }))
+                services.push(json!({ "service": service.name, "phase": look.state.phase, "epoch": look.state.epoch }));
             }
             Err(error) => {
                 tracing::error!(service = %service.name, %error, "tick failed");

@@ -8,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
 use super::{EmulatorError, Progress, python::Python};
@@ -51,12 +50,8 @@ struct Environment<'a> {
 impl<'a> Environment<'a> {
     fn of(python: Python, folder: &Path, on_progress: &'a (dyn Fn(Progress) + Send + Sync)) -> Self {
         // Another Python or other requirements are another environment.
-        let mut hash = Sha256::new();
-        hash.update(REQUIREMENTS);
-        hash.update(python.version.to_string());
-        hash.update(python.executable.as_os_str().as_encoded_bytes());
-        let digest = hash.finalize();
-        let key = digest.iter().take(6).fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+        let made_from = format!("{REQUIREMENTS}{}{}", python.version, python.executable.display());
+        let key = &domain::sha256_hex(made_from.as_bytes())[..12];
         Self { python, path: folder.join(format!("ministack-{key}")), wheels: folder.join("wheels"), on_progress }
     }
 

@@ -9,7 +9,6 @@ use std::{
     time::SystemTime,
 };
 
-use sha2::{Digest, Sha256};
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter, result::ZipError, write::SimpleFileOptions};
 
 use super::PackageError;
@@ -137,7 +136,7 @@ impl Binary {
             Form::Zip => content,
             Form::Program => pack(&content).map_err(|source| PackageError::Pack { path: self.path.clone(), source })?,
         };
-        let sha256 = Sha256::digest(&bytes).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+        let sha256 = domain::sha256_hex(&bytes);
         Ok(Zip { bytes, sha256 })
     }
 
