@@ -37,7 +37,7 @@ fn every_command_works_on_a_lab() {
     a_pause_holds_until_it_is_over(&lab);
     a_state_that_cannot_be_read_is_left_alone(&lab);
     destroy_leaves_records_and_state(&lab);
-    down_leaves_nothing(lab);
+    down_leaves_nothing(&lab);
 }
 
 fn only_one_lab_is_up(lab: &Lab) {
@@ -188,7 +188,7 @@ fn destroy_leaves_records_and_state(lab: &Lab) {
     lab.run(&["status"]).exits(5).says(&["hint: deploy it first with `pointsman deploy`"]);
 }
 
-fn down_leaves_nothing(lab: Lab) {
+fn down_leaves_nothing(lab: &Lab) {
     let mut addresses = vec![lab.text("/endpoint_url").strip_prefix("http://").unwrap().to_owned()];
     for server in lab.running["name_servers"].as_array().unwrap() {
         addresses.push(server.as_str().unwrap().to_owned());

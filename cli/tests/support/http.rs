@@ -22,11 +22,9 @@ pub(crate) fn ask(method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]
     let mut stream = TcpStream::connect(host)?;
     stream.set_read_timeout(Some(WITHIN))?;
     // An answer of version 1.0 comes in one piece, and its end is the connection's.
-    let mut request = format!("{method} /{path} HTTP/1.0\r\nHost: {host}\r\nContent-Length: {}\r\n", body.len());
-    for (name, value) in headers {
-        request += &format!("{name}: {value}\r\n");
-    }
-    stream.write_all(&[request.as_bytes(), b"\r\n", body].concat())?;
+    let head = format!("{method} /{path} HTTP/1.0\r\nHost: {host}\r\nContent-Length: {}\r\n", body.len());
+    let headers: Vec<_> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    stream.write_all(&[head.as_bytes(), headers.concat().as_bytes(), b"\r\n", body].concat())?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     let end = answer.windows(4).position(|at| at == b"\r\n\r\n").ok_or_else(|| wrong("no whole head"))?;

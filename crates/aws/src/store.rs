@@ -66,8 +66,6 @@ pub struct Aged {
     pub observation: Observation,
     /// Since it was written.
     pub age: Period,
-    /// The object's version.
-    pub version: Version,
 }
 
 /// The buckets of the control region.
@@ -134,7 +132,7 @@ impl Store {
             return Ok(None);
         };
         match serde_json::from_slice(&object.body) {
-            Ok(observation) => Ok(Some(Aged { observation, age: object.age, version: object.version })),
+            Ok(observation) => Ok(Some(Aged { observation, age: object.age })),
             Err(error) => {
                 tracing::warn!(%observer, %error, "an observation can't be read and counts as none");
                 Ok(None)
@@ -142,25 +140,12 @@ impl Store {
         }
     }
 
-    /// The version of an observer's latest observation, to see whether a successor wrote it.
-    pub async fn observation_version(&self, service: &DnsName, observer: &ObserverName) -> Result<Version, StoreError> {
-        let head =
-            self.s3.head_object().bucket(&self.observations).key(observation_key(observer, service)).send().await;
-        match head {
-            Ok(head) => Ok(head.e_tag.map_or(Version::Absent, Version::Tag)),
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_not_found()) => Ok(Version::Absent),
-            Err(error) => Err(failed("HeadObject")(error).into()),
-        }
-    }
-
     /// Writes an observation; an observer is the only writer of its own.
-    pub async fn observe(&self, observation: &Observation) -> Result<Version, StoreError> {
+    pub async fn observe(&self, observation: &Observation) -> Result<(), StoreError> {
         let body = serde_json::to_vec(observation).expect("an observation is plain data");
         let key = observation_key(&observation.observer, &observation.service);
-        match self.put(&self.observations, &key, body, None).await? {
-            Write::Won(version) => Ok(version),
-            Write::Lost => Ok(Version::Absent),
-        }
+        self.put(&self.observations, &key, body, None).await?;
+        Ok(())
     }
 
     async fn put(&self, bucket: &str, key: &str, body: Vec<u8>, expected: Option<&Version>) -> Result<Write, AwsError> {

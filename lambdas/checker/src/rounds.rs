@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use aws::{Bus, Cloudwatch, Function, Metrics, StartError, Store, Version};
+use aws::{Bus, Cloudwatch, Function, Metrics, StartError, Store};
 use decision::Measured;
 use domain::{ChangeEvent, Observation, ObserverName, Period, Round, Service};
 use futures::future::join_all;
@@ -44,7 +44,10 @@ impl Checker {
     }
 
     /// One round of every service, reported like any other.
-    pub(crate) async fn once(&self, invocation: &str) -> Vec<Observation> {
+    pub(crate) async fn once(&self, request: &str) -> Vec<Observation> {
+        // Nobody's successor, since it does not go on.
+        let invocation = format!("{:014}-{request}", 0);
+        let invocation = invocation.as_str();
         let services = &self.function.deployment.config.services;
         join_all(services.iter().map(|service| async move {
             let mut watch = Watch::begin(self, service, invocation).await;
@@ -54,7 +57,10 @@ impl Checker {
     }
 
     /// Rounds of every service, each at its own interval; then the metrics of all, in one call.
-    pub(crate) async fn watch(&self, invocation: &str) {
+    pub(crate) async fn watch(&self, request: &str) {
+        // In the order of their beginnings, so that of two that EventBridge starts at once exactly one is the later.
+        let invocation = format!("{:014}-{request}", Timestamp::now().as_millisecond());
+        let invocation = invocation.as_str();
         let metrics = Mutex::new(Metrics::default());
         let services = &self.function.deployment.config.services;
         join_all(services.iter().map(|service| self.watch_one(service, invocation, &metrics))).await;
@@ -90,7 +96,7 @@ struct Watch<'a> {
     service: &'a Service,
     invocation: &'a str,
     previous: Option<Observation>,
-    written: Option<(Observation, Version)>,
+    written: Option<Observation>,
 }
 
 impl<'a> Watch<'a> {
@@ -124,11 +130,10 @@ impl<'a> Watch<'a> {
             answering: seen.answering,
         };
         let observation = decision::follow(self.previous.as_ref(), measured, quiet);
-        let last = self.written.as_ref().map(|(observation, _)| observation);
         let event_due = decision::needs_event(self.previous.as_ref(), &observation, policy);
-        if event_due || decision::needs_write(last, &observation, keep_alive, now) {
+        if event_due || decision::needs_write(self.written.as_ref(), &observation, keep_alive, now) {
             match store.observe(&observation).await {
-                Ok(version) => self.written = Some((observation.clone(), version)),
+                Ok(()) => self.written = Some(observation.clone()),
                 Err(error) => tracing::warn!(%error, "this round's observation is not written"),
             }
         }
@@ -148,15 +153,10 @@ impl<'a> Watch<'a> {
         observation
     }
 
-    /// Whether a successor has written a round: the object is no longer the one written here.
+    /// Whether an invocation that began later has written a round.
     async fn is_succeeded(&self) -> bool {
-        let Some((_, mine)) = &self.written else {
-            return false;
-        };
-        match self.checker.store.observation_version(&self.service.name, &self.checker.observer).await {
-            Ok(version) => version != *mine,
-            Err(_) => false,
-        }
+        let found = self.checker.store.observation(&self.service.name, &self.checker.observer).await;
+        found.is_ok_and(|found| found.is_some_and(|latest| latest.observation.invocation.as_str() > self.invocation))
     }
 }
 
