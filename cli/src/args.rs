@@ -21,16 +21,23 @@ pub(crate) struct Args {
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Global {
     /// The configuration
-    #[arg(long, global = true, value_name = "FILE", env = "POINTSMAN_CONFIG", default_value = "pointsman.toml")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "POINTSMAN_CONFIG",
+        hide_env_values = true,
+        default_value = "pointsman.toml"
+    )]
     pub(crate) config: PathBuf,
-    /// The AWS profile [env: `AWS_PROFILE`]
-    #[arg(long, global = true, value_name = "NAME")]
+    /// The AWS profile
+    #[arg(long, global = true, value_name = "NAME", env = "AWS_PROFILE", hide_env_values = true)]
     pub(crate) profile: Option<String>,
-    /// The AWS region of calls that belong to none [env: `AWS_REGION`]
-    #[arg(long, global = true, value_name = "NAME")]
+    /// The AWS region of calls that belong to none
+    #[arg(long, global = true, value_name = "NAME", env = "AWS_REGION", hide_env_values = true)]
     pub(crate) region: Option<String>,
-    /// What stands in for AWS [env: `AWS_ENDPOINT_URL`]
-    #[arg(long, global = true, value_name = "URL")]
+    /// What stands in for AWS
+    #[arg(long, global = true, value_name = "URL", env = "AWS_ENDPOINT_URL", hide_env_values = true)]
     pub(crate) endpoint_url: Option<String>,
     /// How results are printed
     #[arg(long, global = true, value_enum, default_value = "text")]
@@ -85,8 +92,8 @@ pub(crate) struct LabOptions {
     /// A scenario's name or file
     #[arg(value_name = "SCENARIO", default_value = "region-outage")]
     pub(crate) scenario: String,
-    /// What stands in for AWS: `ministack`, or the URL of one that runs already
-    #[arg(long, value_name = "ministack|URL", default_value = "ministack")]
+    /// What stands in for AWS; this version knows ministack
+    #[arg(long, value_name = "EMULATOR", default_value = "ministack")]
     pub(crate) emulator: String,
     /// How much faster than life [default: the scenario's]
     #[arg(long, value_name = "X")]

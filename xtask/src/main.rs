@@ -49,7 +49,7 @@ fn test(strict: bool, arguments: &[OsString]) -> Result<ExitCode> {
     // these could be fewer, and `cargo build --release` would then compile dependencies a second time.
     let status = Command::new(cargo())
         .args(runner)
-        .args(["--release", "--workspace"])
+        .args(["--release", "--workspace", "--no-fail-fast"])
         .args(arguments)
         .env(NotRun::VARIABLE, not_run.path())
         .status()

@@ -12,6 +12,7 @@ use std::{
 
 use lab::{
     catalog,
+    drill::until_steady,
     package::Source,
     scenario::Scenario,
     stage::{Stage, StageOptions},
@@ -188,9 +189,13 @@ fn exports(running: &Running) -> String {
 async fn serve(options: &LabOptions, printer: &Printer) -> Result<exit::Code, CliError> {
     let options = stage_options(options)?;
     let activity = printer.activity();
-    let stage =
-        signals::or_interrupted(async { Ok(Stage::up(&options, &|setup| show_setup(&activity, &setup)).await?) })
-            .await?;
+    let up = async {
+        let stage = Stage::up(&options, &|setup| show_setup(&activity, &setup)).await?;
+        activity.done("deployed; waiting until every observer sees every region up");
+        until_steady(&stage).await?;
+        Ok(stage)
+    };
+    let stage = signals::or_interrupted(up).await?;
     let file = running_file(&options.folder);
     write_running(&file, &stage, &options.scenario).map_err(|source| CliError::Write { path: file.clone(), source })?;
     signals::asked_to_stop().await;

@@ -55,7 +55,9 @@ async fn run(
 
 fn forced(codes: &[String]) -> Result<BTreeSet<HoldCode>, CliError> {
     let parse = |code: &String| {
-        serde_json::from_value(json!(code)).map_err(|_| CliError::Usage(format!("--force: there is no rule `{code}`")))
+        serde_json::from_value(json!(code)).map_err(|_| {
+            CliError::Usage(format!("--force: there is no rule `{code}`; a refusal names its rules in brackets"))
+        })
     };
     codes.iter().map(parse).collect()
 }

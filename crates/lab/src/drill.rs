@@ -29,7 +29,7 @@ use crate::{
 /// How often the answer is asked for: the resolution of `dns_answer_changed`.
 const ASK_EVERY: Duration = Duration::from_millis(20);
 /// How long the system may take to see itself steady after it was set up.
-const STEADY_WITHIN: Duration = Duration::from_secs(20);
+const STEADY_WITHIN: Duration = Duration::from_secs(40);
 /// Requests that may be on their way at once.
 const OUTSTANDING: usize = 4_096;
 
@@ -142,6 +142,11 @@ async fn run(stage: &Stage, scenario: &Scenario, on: &(dyn Fn(Progress) + Send +
         aws_calls: count_calls(&stage.proxy.aws_calls()),
     };
     Ok(Report::new(&evidence, circumstances)?)
+}
+
+/// Waits until a lab sees itself steady: its names are answered, and every observer writes that all is well.
+pub async fn until_steady(stage: &Stage) -> Result<(), DrillError> {
+    become_steady(stage, &Mutex::new(Recorder::new(stage.service())), &mut stage.proxy.writes()).await
 }
 
 /// Waits until every observer says that all is well, by its own writing.

@@ -111,7 +111,7 @@ pub enum EmulatorError {
     /// MiniStack runs on Python.
     #[error(
         "MiniStack needs Python 3.10 or later with venv on PATH; found: {found}. Install it \
-         (Debian, Ubuntu: apt-get install python3 python3-venv; macOS: brew install python) or give --emulator URL"
+         (Debian, Ubuntu: apt-get install python3 python3-venv; macOS: brew install python)"
     )]
     MissingPython {
         /// Which were found and why each will not do.

@@ -22,7 +22,8 @@ fn region(name: &str) -> RegionName {
 
 /// The scenario `region-outage`, at a speed of 2.
 fn outage() -> Scenario {
-    Scenario::parse("region-outage.toml", include_str!("../../../../scenarios/region-outage.toml")).unwrap()
+    let source = include_str!("../../../../scenarios/region-outage.toml");
+    Scenario { speed: 2.0, ..Scenario::parse("region-outage.toml", source).unwrap() }
 }
 
 /// A drill of so many seconds: `answer` says which region answers a request of that time, if any.

@@ -20,7 +20,7 @@ struct Drill {
 
 fn drill() -> Drill {
     let source = include_str!("../../../../scenarios/region-outage.toml");
-    let scenario = Scenario::parse("region-outage.toml", source).unwrap();
+    let scenario = Scenario { speed: 2.0, ..Scenario::parse("region-outage.toml", source).unwrap() };
     let (eu, us) = (scenario.regions[0].clone(), scenario.regions[1].clone());
     let mut records = Records::default();
     for k in 0..1_300_u64 {
