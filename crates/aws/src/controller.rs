@@ -198,10 +198,9 @@ impl Controller {
 
     /// Everything that a decision rests on. Route 53's control plane is asked only when something is amiss.
     async fn evidence(&self, service: &Service, state: &ServiceState) -> Result<Evidence, TickError> {
-        let (seen, answering) =
-            tokio::join!(self.store.observations(&service.name, &self.observers), self.prober.answering(service),);
-        let sightings: Vec<_> =
-            seen?.into_iter().map(|aged| Sighting { observation: aged.observation, age: aged.age }).collect();
+        let (sightings, answering) =
+            tokio::join!(self.store.observations(&service.name, &self.observers), self.prober.answering(service));
+        let sightings = sightings?;
         let quiet = state.phase == domain::Phase::Steady
             && answering.region() == Some(&service.preferred().name)
             && sightings

@@ -23,5 +23,5 @@ pub use notify::Notifier;
 pub use report::{Bus, Cloudwatch, Metrics};
 pub use session::{Session, SessionOptions};
 pub use stacks::{Applied, ResourceEvent, StackError};
-pub use store::{Aged, Store, StoreError, Version, Write};
+pub use store::{Store, StoreError, Version, Write};
 pub use switch::{Switch, SwitchError};

@@ -14,6 +14,7 @@ use aws_smithy_runtime_api::{
     },
 };
 use aws_smithy_types::{DateTime, config_bag::ConfigBag, date_time::Format};
+use decision::Sighting;
 use domain::{AuditEntry, AuditKind, DnsName, Observation, ObserverName, Period, RegionName, ServiceState, StateError};
 use futures::future::join_all;
 
@@ -57,15 +58,6 @@ pub enum Write {
     Won(Version),
     /// Someone was first: read again.
     Lost,
-}
-
-/// An observation and its age by the store's clock.
-#[derive(Debug, Clone)]
-pub struct Aged {
-    /// What was seen.
-    pub observation: Observation,
-    /// Since it was written.
-    pub age: Period,
 }
 
 /// The buckets of the control region.
@@ -116,7 +108,7 @@ impl Store {
         &self,
         service: &DnsName,
         observers: &BTreeSet<ObserverName>,
-    ) -> Result<Vec<Aged>, StoreError> {
+    ) -> Result<Vec<Sighting>, StoreError> {
         let all = join_all(observers.iter().map(|observer| self.observation(service, observer))).await;
         let mut seen = Vec::new();
         for one in all {
@@ -126,13 +118,17 @@ impl Store {
     }
 
     /// The latest observation of a service by one observer.
-    pub async fn observation(&self, service: &DnsName, observer: &ObserverName) -> Result<Option<Aged>, StoreError> {
+    pub async fn observation(
+        &self,
+        service: &DnsName,
+        observer: &ObserverName,
+    ) -> Result<Option<Sighting>, StoreError> {
         let key = observation_key(observer, service);
         let Some(object) = get(&self.s3, &self.observations, &key).await? else {
             return Ok(None);
         };
         match serde_json::from_slice(&object.body) {
-            Ok(observation) => Ok(Some(Aged { observation, age: object.age })),
+            Ok(observation) => Ok(Some(Sighting { observation, age: object.age })),
             Err(error) => {
                 tracing::warn!(%observer, %error, "an observation can't be read and counts as none");
                 Ok(None)

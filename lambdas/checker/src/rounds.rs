@@ -46,8 +46,7 @@ impl Checker {
     /// One round of every service, reported like any other.
     pub(crate) async fn once(&self, request: &str) -> Vec<Observation> {
         // Nobody's successor, since it does not go on.
-        let invocation = format!("{:014}-{request}", 0);
-        let invocation = invocation.as_str();
+        let invocation = &invocation(Timestamp::UNIX_EPOCH, request);
         let services = &self.function.deployment.config.services;
         join_all(services.iter().map(|service| async move {
             let mut watch = Watch::begin(self, service, invocation).await;
@@ -58,9 +57,7 @@ impl Checker {
 
     /// Rounds of every service, each at its own interval; then the metrics of all, in one call.
     pub(crate) async fn watch(&self, request: &str) {
-        // In the order of their beginnings, so that of two that EventBridge starts at once exactly one is the later.
-        let invocation = format!("{:014}-{request}", Timestamp::now().as_millisecond());
-        let invocation = invocation.as_str();
+        let invocation = &invocation(Timestamp::now(), request);
         let metrics = Mutex::new(Metrics::default());
         let services = &self.function.deployment.config.services;
         join_all(services.iter().map(|service| self.watch_one(service, invocation, &metrics))).await;
@@ -107,7 +104,7 @@ impl<'a> Watch<'a> {
             tracing::warn!(%error, "streaks begin anew");
             None
         });
-        Self { checker, service, invocation, previous: previous.map(|aged| aged.observation), written: None }
+        Self { checker, service, invocation, previous: previous.map(|sighting| sighting.observation), written: None }
     }
 
     async fn round(&mut self) -> Observation {
@@ -158,6 +155,11 @@ impl<'a> Watch<'a> {
         let found = self.checker.store.observation(&self.service.name, &self.checker.observer).await;
         found.is_ok_and(|found| found.is_some_and(|latest| latest.observation.invocation.as_str() > self.invocation))
     }
+}
+
+/// Ids in the order of their beginnings, so that of two that EventBridge starts at once exactly one is the later.
+fn invocation(begun: Timestamp, request: &str) -> String {
+    format!("{:014}-{request}", begun.as_millisecond())
 }
 
 fn since_epoch() -> Duration {
