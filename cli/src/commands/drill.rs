@@ -56,6 +56,7 @@ fn show(activity: &Activity, options: &StageOptions, progress: &Progress) {
             ));
         }
         Progress::Happened(event) => activity.done(&line(event)),
+        Progress::Stands(_) => {}
     }
 }
 

@@ -8,13 +8,22 @@ use serde::{Deserialize, Serialize};
 use crate::{DnsName, Period, ProbeName};
 
 /// A share between 0 and 1.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, PartialOrd, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "f64", into = "f64")]
 pub struct Share(f64);
 
 impl Share {
     /// None of it.
     pub const NONE: Self = Self(0.0);
+
+    /// All of it.
+    pub const ALL: Self = Self(1.0);
+
+    /// This share of that one.
+    #[must_use]
+    pub fn of(self, other: Self) -> Self {
+        Self(self.0 * other.0)
+    }
 
     /// The share as a number.
     #[must_use]

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use domain::{AuditEntry, DnsName, Observation, RegionName};
+use domain::{AuditEntry, DnsName, Observation, ObserverName, RegionName, Verdict};
 use futures::FutureExt;
 use hickory_proto::rr::{RData, RecordType};
 use tokio::{
@@ -20,7 +20,7 @@ use crate::{
     metrics::{Evidence, Lived},
     proxy::Written,
     recorder::Recorder,
-    report::{Circumstances, LOOPBACK_EXEMPTION, NothingToReport, Report, count_calls},
+    report::{Circumstances, LOOPBACK_EXEMPTION, NothingToReport, Report, Rivals, count_calls},
     scenario::Scenario,
     stage::{Setup, Stage, StageError, StageOptions},
     timeline::{Clock, Event},
@@ -61,6 +61,44 @@ pub enum Progress {
     Steady,
     /// Something happened.
     Happened(Event),
+    /// How things stand, several times a second.
+    Stands(Box<Snapshot>),
+}
+
+/// How things stand at a moment of a drill. Times are unscaled seconds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Snapshot {
+    /// Since the load began.
+    pub t: f64,
+    /// When the drill will end.
+    pub ends: f64,
+    /// In order of preference.
+    pub regions: Vec<RegionNow>,
+    /// Where DNS points.
+    pub answering: Option<RegionName>,
+    /// Requests a second of life, over the last second.
+    pub rate: f64,
+    /// Of these the share that succeeded; none were sent: `None`.
+    pub success: Option<f64>,
+    /// Median latency of the last second in milliseconds of life.
+    pub p50_ms: Option<f64>,
+    /// The service's phase in the failover function's own words: `steady`, `switching`, `left`, …
+    pub phase: String,
+    /// Why it is so: a decision's reasons, or those for holding still.
+    pub reasons: Vec<String>,
+}
+
+/// How a region stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RegionNow {
+    /// Its name.
+    pub name: RegionName,
+    /// What was done to it, in words.
+    pub faults: Vec<String>,
+    /// Each observer's latest word, in the order of their names; `None` before its first.
+    pub verdicts: Vec<(ObserverName, Option<Verdict>)>,
+    /// Of the last second's answered requests the share that it answered.
+    pub reached: f64,
 }
 
 /// Runs a scenario in a lab of its own.
@@ -142,8 +180,9 @@ async fn run(stage: &Stage, scenario: &Scenario, on: &(dyn Fn(Progress) + Send +
         exemptions: vec![LOOPBACK_EXEMPTION.to_owned()],
         holds,
         aws_calls: count_calls(&stage.proxy.aws_calls()),
+        ..Circumstances::default()
     };
-    Ok(Report::new(&evidence, circumstances)?)
+    Ok(Report::new(&evidence, circumstances, Rivals::default())?)
 }
 
 /// Waits until a lab sees itself steady: its names are answered, and every observer writes that all is well.
@@ -213,26 +252,32 @@ async fn inject(
     let mut places: Vec<Option<usize>> = vec![None; scenario.faults.len()];
     for turn in scenario.turns() {
         sleep_until(Instant::from_std(clock.moment(turn.at))).await;
-        let Some(region) = stage.regions.get(&turn.region) else { continue };
         // A fault begins when it begins to be put on, and ends when it is off.
         let begun = clock.at(std::time::Instant::now());
-        region.control().set(turn.faults.clone()).await;
+        for (name, region) in &stage.regions {
+            let faults = turn.in_force.regions.get(name).cloned().unwrap_or_default();
+            region.control().set(faults).await;
+        }
         let ended = clock.at(std::time::Instant::now());
         let mut recorder = recorder.lock().unwrap_or_else(PoisonError::into_inner);
         let mut lived = lived.lock().unwrap_or_else(PoisonError::into_inner);
         for place in turn.ended {
-            let fault = &scenario.faults[place].fault;
-            recorder.cleared(ended, &turn.region, fault.to_string());
+            let what = &scenario.faults[place].what;
+            if let Some(region) = what.region() {
+                recorder.cleared(ended, region, what.to_string());
+            }
             if let Some(at) = places[place] {
                 let lived: &mut Lived = &mut lived[at];
                 lived.cleared = Some(ended);
             }
         }
         for place in turn.begun {
-            let fault = scenario.faults[place].fault.clone();
-            recorder.injected(begun, &turn.region, fault.to_string());
+            let what = scenario.faults[place].what.clone();
+            if let Some(region) = what.region() {
+                recorder.injected(begun, region, what.to_string());
+            }
             places[place] = Some(lived.len());
-            lived.push(Lived { fault, region: turn.region.clone(), injected: begun, cleared: None });
+            lived.push(Lived { what, injected: begun, cleared: None });
         }
     }
 }

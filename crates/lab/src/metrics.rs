@@ -12,9 +12,9 @@ use domain::RegionName;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    fault::Fault,
     fleet::Records,
-    scenario::Scenario,
+    report::Series,
+    scenario::{Scenario, What},
     timeline::{Event, EventKind},
 };
 use answers::Answers;
@@ -32,10 +32,9 @@ const RECOVERED_WITHIN: f64 = 0.001;
 /// A fault as it was lived.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Lived {
-    /// What was done, unscaled.
-    pub fault: Fault,
-    /// To which region.
-    pub region: RegionName,
+    /// What was done, unscaled, and to what.
+    #[serde(flatten)]
+    pub what: What,
     /// When, in unscaled seconds since the load began.
     pub injected: f64,
     /// When it was cleared; none: the drill ended before.
@@ -126,6 +125,12 @@ pub fn success_rate(records: &Records, speed: f64, from: f64, to: f64) -> Option
     Traffic::new(records, speed).success_rate(Span { from, to })
 }
 
+/// What the clients lived through, a value a second.
+#[must_use]
+pub fn series(evidence: &Evidence<'_>) -> Series {
+    Traffic::new(evidence.records, evidence.scenario.speed).series(evidence.ended)
+}
+
 /// How each region fared against the truth about it, in the order of the scenario's.
 #[must_use]
 pub fn judge(evidence: &Evidence<'_>) -> Vec<Judgement> {
@@ -193,11 +198,10 @@ fn measure_one(evidence: &Evidence<'_>, answers: &Answers<'_>, traffic: &Traffic
             evidence.timeline.iter().filter(|event| event.event == kind && spans.reaction.holds(event.t) && of(event));
         times.map(|event| event.t).reduce(f64::min).ok_or(why)
     };
-    let serving = answers.active_at(injected) == Some(&lived.region);
-    let left = if serving {
-        answers.first_departure(spans.reaction).ok_or("the answer never left the region")
-    } else {
-        Err("the region was not the one that served")
+    let left = match lived.what.region() {
+        None => Err("the fault was an observer's, not a region's"),
+        region if answers.active_at(injected) != region => Err("the region was not the one that served"),
+        Some(_) => answers.first_departure(spans.reaction).ok_or("the answer never left the region"),
     };
     let target = left.ok().and_then(|change| change.to);
     let moved: Seconds = left.and_then(|_| {
@@ -207,7 +211,7 @@ fn measure_one(evidence: &Evidence<'_>, answers: &Answers<'_>, traffic: &Traffic
             .ok_or("clients never reached the target for 10 s")
     });
     let judgements: Vec<_> = scenario.truth.iter().map(|truth| answers.judge(truth, faults)).collect();
-    let about = |event: &Event| event.region.as_ref() == Some(&lived.region);
+    let about = |event: &Event| event.region.as_ref() == lived.what.region();
     let metrics = Metrics {
         detection_s: seconds(
             "detection_s",
@@ -283,7 +287,7 @@ impl Spans {
             let others = faults
                 .iter()
                 .enumerate()
-                .filter(|(index, other)| *index != place && (!same || other.region == lived.region));
+                .filter(|(index, other)| *index != place && (!same || other.what.region() == lived.what.region()));
             others.map(|(_, other)| other.injected).filter(|injected| *injected > from).fold(ended, f64::min)
         };
         Self {
@@ -304,14 +308,14 @@ fn recovered(traffic: &Traffic<'_>, spans: &Spans, ended: f64) -> Seconds {
 
 fn returned(scenario: &Scenario, lived: &Lived, left: bool, traffic: &Traffic<'_>, ended: f64) -> Seconds {
     let cleared = lived.cleared.ok_or("the fault was not cleared")?;
-    if lived.region != *scenario.preferred() {
+    if lived.what.region() != Some(scenario.preferred()) {
         return Err("the fault was not in the preferred region");
     }
     if !left {
         return Err("the preferred region was never left");
     }
     traffic
-        .first_window(cleared, ended, MOVED, |request| request.region == Some(&lived.region))
+        .first_window(cleared, ended, MOVED, |request| request.region == Some(scenario.preferred()))
         .ok_or("clients did not return to the preferred region for 10 s")
 }
 

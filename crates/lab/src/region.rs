@@ -311,6 +311,7 @@ impl Server {
                 Fault::Down | Fault::Hang => pending().await,
                 Fault::Latency { delay, jitter } => late += delay.0 + jitter.0.mul_f64(self.chance()),
                 Fault::Errors { share, paths } => fails |= paths.include(path) && self.chance() < share.get(),
+                _ => {}
             }
         }
         if !late.is_zero() {

@@ -5,7 +5,7 @@ mod summary;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::HoldCode;
+use domain::{HoldCode, ObserverName, RegionName, Verdict};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -39,8 +39,20 @@ pub struct Report {
     pub ttl_s: f64,
     /// From a health check's change of status until the answers followed.
     pub r29_s: f64,
+    /// In order of preference.
+    pub regions: Vec<RegionName>,
+    /// Who watched.
+    pub observers: Vec<ObserverName>,
+    /// What the scenario allows an outage to cost.
+    pub objectives: Objectives,
+    /// How long the load lasted.
+    pub lasted_s: f64,
+    /// It was ended before its time: what is here is what there was until then.
+    pub partial: bool,
     /// What happened, in order.
     pub timeline: Vec<Event>,
+    /// Each change of an observer's word on a region, in order; before its first an observer has said nothing.
+    pub verdicts: Vec<Said>,
     /// The metrics of each fault.
     pub faults: Vec<Measured>,
     /// Those of the first fault.
@@ -59,24 +71,75 @@ pub struct Report {
     pub fleet: Schedule,
     /// What the scenario expects, and whether it was so.
     pub expectations: Vec<Expectation>,
+    /// The scenario's file.
+    pub source: String,
+    /// `pointsman.toml` as it was deployed.
+    pub config: String,
 }
 
-/// The metrics of each controller that ran.
+/// What an outage may cost at most, in seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Objectives {
+    /// From the fault until users are served as before: `mttr_s` is held against it.
+    pub rto_s: Option<f64>,
+    /// Of how long a time data may be lost.
+    pub rpo_s: Option<f64>,
+}
+
+/// An observer's word on a region, from a moment on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Said {
+    /// Unscaled seconds since the load began; what was said before counts as said at 0.
+    pub t: f64,
+    /// Who.
+    pub observer: ObserverName,
+    /// On which region.
+    pub region: RegionName,
+    /// The word.
+    pub verdict: Verdict,
+}
+
+/// Side by side, with the same faults, seed, TTL, propagation and speed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
     /// Ours.
     pub pointsman: Controller,
-    /// Route 53's health checks alone.
+    /// Route 53's health checks alone: fast ones, 10 s × 3.
     pub native: Option<Controller>,
-    /// A single prober that flips the record.
+    /// A single prober that flips the record after 3 failures in a row, 30 s apart.
     pub threshold: Option<Controller>,
+    /// Nobody: the preferred region's address, whatever happens.
+    pub no_failover: Option<Controller>,
 }
 
-/// One controller's.
+/// How one controller fared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Controller {
     /// Of the first fault.
     pub metrics: Metrics,
+    /// Why a metric is `null`.
+    pub unmeasured: BTreeMap<String, String>,
+    /// What it did, and what it did not do: faults and changes of the answer among it, in order.
+    pub timeline: Vec<Event>,
+    /// What its clients lived through.
+    pub series: Series,
+}
+
+/// What clients lived through, a value a second of life; the place in each list is the second.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Series {
+    /// Requests that were meant to be sent.
+    pub requests: Vec<u32>,
+    /// Of these, answered with 2xx.
+    pub succeeded: Vec<u32>,
+    /// Median latency in milliseconds of life, of requests that were answered or timed out.
+    pub p50_ms: Vec<Option<f64>>,
+    /// 95 of 100.
+    pub p95_ms: Vec<Option<f64>>,
+    /// 99 of 100.
+    pub p99_ms: Vec<Option<f64>>,
+    /// Requests that each region answered.
+    pub reached: BTreeMap<RegionName, Vec<u32>>,
 }
 
 /// Calls of one operation.
@@ -139,6 +202,25 @@ pub struct Circumstances {
     pub holds: BTreeSet<HoldCode>,
     /// What was asked of AWS.
     pub aws_calls: Vec<AwsCalls>,
+    /// Who watched.
+    pub observers: Vec<ObserverName>,
+    /// What they said, and when.
+    pub verdicts: Vec<Said>,
+    /// `pointsman.toml` as it was deployed.
+    pub config: String,
+    /// It was ended before its time.
+    pub partial: bool,
+}
+
+/// How a rival fared, or nobody.
+#[derive(Debug, Clone, Default)]
+pub struct Rivals {
+    /// Route 53's health checks alone.
+    pub native: Option<Controller>,
+    /// A single prober.
+    pub threshold: Option<Controller>,
+    /// Nobody.
+    pub no_failover: Option<Controller>,
 }
 
 /// The drill ended before its first fault.
@@ -146,15 +228,38 @@ pub struct Circumstances {
 #[error("the drill ended before its first fault: there is nothing to report")]
 pub struct NothingToReport;
 
+impl Controller {
+    /// Measures one controller by its own clients and its own timeline.
+    pub fn new(evidence: &Evidence<'_>) -> Result<Self, NothingToReport> {
+        let faults = metrics::measure(evidence);
+        let first = faults.first().ok_or(NothingToReport)?;
+        Ok(Self {
+            metrics: first.metrics.clone(),
+            unmeasured: first.unmeasured.clone(),
+            timeline: timeline(evidence, &faults),
+            series: metrics::series(evidence),
+        })
+    }
+}
+
 impl Report {
     /// Measures, and checks what the scenario expects.
-    pub fn new(evidence: &Evidence<'_>, circumstances: Circumstances) -> Result<Self, NothingToReport> {
+    pub fn new(evidence: &Evidence<'_>, circumstances: Circumstances, rivals: Rivals) -> Result<Self, NothingToReport> {
         let scenario = evidence.scenario;
         let faults = metrics::measure(evidence);
         let first = faults.first().ok_or(NothingToReport)?.clone();
         let late = evidence.records.lateness_p99().map(|late| late.as_secs_f64() * 1e3);
-        let Circumstances { emulator, exemptions, holds, aws_calls } = circumstances;
-        let expectations = expectations::check(evidence, &first, &holds);
+        let Circumstances { emulator, exemptions, holds, aws_calls, observers, verdicts, config, partial } =
+            circumstances;
+        let expectations = expectations::check(evidence, &faults, &holds);
+        let timeline = timeline(evidence, &faults);
+        let pointsman = Controller {
+            metrics: first.metrics.clone(),
+            unmeasured: first.unmeasured.clone(),
+            timeline: timeline.clone(),
+            series: metrics::series(evidence),
+        };
+        let Rivals { native, threshold, no_failover } = rivals;
         Ok(Self {
             scenario: scenario.name.clone(),
             title: scenario.title.clone(),
@@ -164,16 +269,27 @@ impl Report {
             propagation_s: scenario.propagation.as_secs_f64(),
             ttl_s: scenario.ttl.as_secs_f64(),
             r29_s: scenario.r29.as_secs_f64(),
-            timeline: timeline(evidence, &faults),
+            regions: scenario.regions.clone(),
+            observers,
+            objectives: Objectives {
+                rto_s: scenario.objectives.rto.map(|rto| rto.as_secs_f64()),
+                rpo_s: scenario.objectives.rpo.map(|rpo| rpo.as_secs_f64()),
+            },
+            lasted_s: evidence.ended,
+            partial,
+            timeline,
+            verdicts,
             faults,
-            metrics: first.metrics.clone(),
-            comparison: Comparison { pointsman: Controller { metrics: first.metrics }, native: None, threshold: None },
+            metrics: first.metrics,
+            comparison: Comparison { pointsman, native, threshold, no_failover },
             unmeasured: first.unmeasured,
             exemptions,
             holds,
             aws_calls,
             fleet: Schedule { late_p99_ms: late, kept: late.is_some_and(|late| late <= LATE_MS) },
             expectations,
+            source: scenario.source.clone(),
+            config,
         })
     }
 
@@ -197,8 +313,8 @@ fn timeline(evidence: &Evidence<'_>, faults: &[Measured]) -> Vec<Event> {
         if let (Some(moved), Some(target)) = (metrics.failover_s, target) {
             timeline.push(Event::new(lived.injected + moved, EventKind::ClientsMoved, target));
         }
-        if let (Some(back), Some(cleared)) = (metrics.failback_s, lived.cleared) {
-            timeline.push(Event::new(cleared + back, EventKind::FailbackDone, &lived.region));
+        if let (Some(back), Some(cleared), Some(region)) = (metrics.failback_s, lived.cleared, lived.what.region()) {
+            timeline.push(Event::new(cleared + back, EventKind::FailbackDone, region));
         }
     }
     timeline.sort_by(|one, other| one.t.total_cmp(&other.t));

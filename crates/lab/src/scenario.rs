@@ -1,14 +1,16 @@
 //! A scenario: faults, the truth about each region, and what a drill must show. All times are unscaled.
 
+mod course;
 mod file;
 
 use std::collections::BTreeSet;
 
-use domain::{ConfigError, HoldCode, Period, RegionName, Share};
+use domain::{ConfigError, HoldCode, ObserverName, Period, RegionName, Share};
 use schemars::{JsonSchema, Schema};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use crate::fault::Fault;
+use crate::fault::{Fault, NameFault, ObserverFault};
+pub use course::{InForce, Turn};
 
 /// A scenario, complete and checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +31,10 @@ pub struct Scenario {
     pub r29: Period,
     /// In order of preference; at least two.
     pub regions: Vec<RegionName>,
+    /// Regions of the checkers; at least three.
+    pub observers: Vec<RegionName>,
+    /// What the drill is held against; no more than a line in its report.
+    pub objectives: Objectives,
     /// What the clients do.
     pub load: Load,
     /// Keys of a service's `[policy]` in `pointsman.toml`; checked there.
@@ -39,12 +45,28 @@ pub struct Scenario {
     pub steady: Steady,
     /// In the order of their beginnings; at least one.
     pub faults: Vec<Injection>,
+    /// Given by hand, in the order of their times.
+    pub orders: Vec<Order>,
     /// What is right for each region, in the order of `regions`.
     pub truth: Vec<Truth>,
     /// How long it goes on after the last fault was cleared.
     pub ends_after: Period,
     /// What the drill must show besides the truth.
     pub expect: Expect,
+    /// The file that it was read from.
+    pub source: String,
+}
+
+/// What an outage may cost at most; a drill's report holds its figures against them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Objectives {
+    /// Recovery time: from the fault until users are served as before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rto: Option<Period>,
+    /// Recovery point: of how long a time data may be lost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rpo: Option<Period>,
 }
 
 /// What the clients do.
@@ -57,11 +79,15 @@ pub struct Load {
     pub clients: u32,
     /// A request that takes longer has failed. Default 2s.
     pub timeout: Period,
+    /// The share of clients that ignore TTLs: they keep their first answer. Default 0.
+    pub stale: Share,
+    /// Whether they speak TLS, and validate the certificate. Default false.
+    pub tls: bool,
 }
 
 impl Default for Load {
     fn default() -> Self {
-        Self { rate: 50.0, clients: 20, timeout: Period::seconds(2) }
+        Self { rate: 50.0, clients: 20, timeout: Period::seconds(2), stale: Share::NONE, tls: false }
     }
 }
 
@@ -81,17 +107,116 @@ fn nearly_all() -> Share {
     Share::try_from(0.999).expect("0.999 is between 0 and 1")
 }
 
-/// A fault put on a region for a while.
+/// A fault put on something for a while.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Injection {
-    /// What is done.
-    pub fault: Fault,
-    /// To which region.
-    pub region: RegionName,
+    /// What is done, and to what.
+    pub what: What,
+    /// How strong it is, and when.
+    pub shape: Shape,
     /// Since the load began: the steady state counts.
     pub begins: Period,
     /// Since the load began.
     pub ends: Period,
+    /// The answer must leave the region within this time.
+    pub leave_within: Option<Period>,
+}
+
+/// What is done, and to what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum What {
+    /// A region's server fails.
+    Region {
+        /// How.
+        fault: Fault,
+        /// Which.
+        region: RegionName,
+    },
+    /// A region's name fails.
+    Name {
+        /// How.
+        fault: NameFault,
+        /// Whose.
+        region: RegionName,
+    },
+    /// An observer fails.
+    Observer {
+        /// How.
+        fault: ObserverFault,
+        /// Which.
+        observer: ObserverName,
+        /// What it lies about, or can't reach; none: every region.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        about: Option<RegionName>,
+    },
+}
+
+impl What {
+    /// The region that users may notice it in; none for what is done to an observer.
+    #[must_use]
+    pub fn region(&self) -> Option<&RegionName> {
+        match self {
+            Self::Region { region, .. } | Self::Name { region, .. } => Some(region),
+            Self::Observer { .. } => None,
+        }
+    }
+}
+
+impl std::fmt::Display for What {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Region { fault, .. } => fault.fmt(f),
+            Self::Name { fault, .. } => fault.fmt(f),
+            Self::Observer { fault, about, .. } => {
+                fault.fmt(f)?;
+                about.iter().try_for_each(|region| write!(f, ": {region}"))
+            }
+        }
+    }
+}
+
+/// How strong a fault is, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// Fully, all the time.
+    Constant,
+    /// From nothing to all of it, for this long.
+    Ramp(Period),
+    /// On and off in turn, beginning with on.
+    Pulse(OnOff),
+    /// The same for lengths drawn at random; these are the means.
+    Random(OnOff),
+}
+
+/// Lengths of a fault that comes and goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OnOff {
+    /// How long it is there.
+    pub on: Period,
+    /// How long it is not.
+    pub off: Period,
+}
+
+/// What a person orders during the drill.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// Since the load began.
+    pub at: Period,
+    /// What.
+    pub command: Command,
+    /// Why.
+    pub reason: String,
+}
+
+/// An order by hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// To this region.
+    Failover(RegionName),
+    /// To the preferred region.
+    Failback,
 }
 
 /// What is right for a region.
@@ -163,21 +288,6 @@ pub struct Bounds {
     pub switches: Bound,
 }
 
-/// A moment at which a region's faults change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Turn {
-    /// Since the load began.
-    pub at: Period,
-    /// The region.
-    pub region: RegionName,
-    /// All its faults from then on, scaled to the lab's time.
-    pub faults: Vec<Fault>,
-    /// The places in [`Scenario::faults`] of those that begin here.
-    pub begun: Vec<usize>,
-    /// The places of those that end here.
-    pub ended: Vec<usize>,
-}
-
 impl Scenario {
     /// Reads a scenario; `name` is what errors call the file.
     pub fn parse(name: &str, source: &str) -> Result<Self, ConfigError> {
@@ -206,31 +316,6 @@ impl Scenario {
     #[must_use]
     pub fn ends(&self) -> Period {
         Period(self.last_cleared().0 + self.ends_after.0)
-    }
-
-    /// Every moment at which some region's faults change, in order.
-    #[must_use]
-    pub fn turns(&self) -> Vec<Turn> {
-        let moments: BTreeSet<_> =
-            self.faults.iter().flat_map(|fault| [(fault.begins, &fault.region), (fault.ends, &fault.region)]).collect();
-        let places = |holds: &dyn Fn(&Injection) -> bool| -> Vec<usize> {
-            (0..self.faults.len()).filter(|place| holds(&self.faults[*place])).collect()
-        };
-        moments
-            .into_iter()
-            .map(|(at, region)| Turn {
-                at,
-                region: region.clone(),
-                faults: self
-                    .faults
-                    .iter()
-                    .filter(|fault| fault.region == *region && fault.begins <= at && at < fault.ends)
-                    .map(|fault| fault.fault.scaled(self.speed))
-                    .collect(),
-                begun: places(&|fault| fault.region == *region && fault.begins == at),
-                ended: places(&|fault| fault.region == *region && fault.ends == at),
-            })
-            .collect()
     }
 }
 

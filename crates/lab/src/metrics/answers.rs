@@ -61,7 +61,7 @@ impl<'a> Answers<'a> {
                 times => Judgement::LeftWrongly { times },
             },
             Must::LeaveWithin(within) => {
-                let Some(lived) = faults.iter().find(|lived| lived.region == truth.region) else {
+                let Some(lived) = faults.iter().find(|lived| lived.what.region() == Some(&truth.region)) else {
                     return Judgement::NoFault;
                 };
                 if self.active_at(lived.injected) != Some(&truth.region) {
@@ -83,7 +83,7 @@ impl<'a> Answers<'a> {
         faults: &'b [Lived],
     ) -> impl Iterator<Item = &'b Change<'a>> {
         let has_fault = |t: f64| {
-            let mut its = faults.iter().filter(|lived| lived.region == *self.preferred);
+            let mut its = faults.iter().filter(|lived| lived.what.region() == Some(self.preferred));
             its.any(|lived| lived.injected <= t && lived.cleared.is_none_or(|cleared| t < cleared))
         };
         self.changes.iter().filter(move |change| {

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
+    fault::Fault,
     fleet::{Failure, Outcome, Request},
     scenario::Must,
 };
@@ -42,7 +43,7 @@ fn records(seconds: u32, answer: impl Fn(f64) -> Option<&'static str>) -> Record
 }
 
 fn lived(name: &str, injected: f64, cleared: f64) -> Lived {
-    Lived { fault: Fault::Down, region: region(name), injected, cleared: Some(cleared) }
+    Lived { what: What::Region { fault: Fault::Down, region: region(name) }, injected, cleared: Some(cleared) }
 }
 
 fn event(t: f64, kind: EventKind, name: &str) -> Event {

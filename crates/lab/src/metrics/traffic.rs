@@ -2,10 +2,16 @@
 
 use domain::RegionName;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::{WINDOW_S, to_millis};
-use crate::fleet::{Failure, Outcome, Records, histogram};
+use crate::{
+    fleet::{Failure, Outcome, Records, histogram},
+    report::Series,
+};
 
 /// A bucket of availability is good from this share of successes on.
 const GOOD: f64 = 0.99;
@@ -116,6 +122,29 @@ impl<'a> Traffic<'a> {
         Percentiles { p50: at(0.5), p95: at(0.95), p99: at(0.99) }
     }
 
+    /// A value a second, up to the last whole one.
+    pub(super) fn series(&self, ended: f64) -> Series {
+        let mut series = Series::default();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "seconds of a drill")]
+        let seconds = ended.floor() as u32;
+        let regions: BTreeSet<_> = self.sent.iter().filter_map(|sent| sent.region).collect();
+        for second in 0..seconds {
+            let span = Span { from: f64::from(second), to: f64::from(second + 1) };
+            let sent = self.within(span);
+            series.requests.push(count(sent.iter()));
+            series.succeeded.push(count(sent.iter().filter(|sent| sent.success)));
+            let Percentiles { p50, p95, p99 } = self.latency(span);
+            series.p50_ms.push(p50);
+            series.p95_ms.push(p95);
+            series.p99_ms.push(p99);
+            for region in &regions {
+                let reached = count(sent.iter().filter(|sent| sent.region == Some(region)));
+                series.reached.entry((*region).clone()).or_default().push(reached);
+            }
+        }
+        series
+    }
+
     /// The start of the first window of 10 s, not before `from` and over by `ended`, in which at least
     /// `least` of the requests are `good`. A window starts at `from` or at a request.
     pub(super) fn first_window(
@@ -146,6 +175,10 @@ impl<'a> Traffic<'a> {
         }
         None
     }
+}
+
+fn count(of: impl Iterator) -> u32 {
+    u32::try_from(of.count()).unwrap_or(u32::MAX)
 }
 
 fn share<T>(of: &[T], good: impl Fn(&T) -> bool) -> Option<f64> {

@@ -10,12 +10,17 @@ use crate::{
     scenario::{Bound, Moment, Must},
 };
 
-pub(super) fn check(evidence: &Evidence<'_>, first: &Measured, holds: &BTreeSet<HoldCode>) -> Vec<Expectation> {
+/// A fault is put on this much later than planned at most.
+const SAME_MOMENT_S: f64 = 2.0;
+
+pub(super) fn check(evidence: &Evidence<'_>, faults: &[Measured], holds: &BTreeSet<HoldCode>) -> Vec<Expectation> {
+    let Some(first) = faults.first() else { return Vec::new() };
     let expect = &evidence.scenario.expect;
     let mut all = vec![steady(evidence)];
     for (truth, judgement) in evidence.scenario.truth.iter().zip(metrics::judge(evidence)) {
         all.push(truth_of(&truth.region, truth.must, judgement));
     }
+    all.extend(faults.iter().filter_map(|fault| left(evidence, fault)));
     all.extend(moment(evidence, "when the first fault is cleared", &expect.during, first.lived.cleared));
     all.extend(moment(evidence, "at the end", &expect.after, Some(evidence.ended)));
     let seen: Vec<_> = holds.iter().map(|code| code.as_str()).collect();
@@ -57,6 +62,20 @@ fn truth_of(region: &RegionName, must: Must, judgement: Judgement) -> Expectatio
         Judgement::NoFault => (false, "the drill ended before its fault".to_owned()),
     };
     Expectation { text, met, seen }
+}
+
+/// A fault that says so is left in time, be it the region's first or not.
+fn left(evidence: &Evidence<'_>, fault: &Measured) -> Option<Expectation> {
+    let injection = evidence.scenario.faults.iter().find(|it| {
+        it.what == fault.lived.what && (it.begins.as_secs_f64() - fault.lived.injected).abs() < SAME_MOMENT_S
+    })?;
+    let within = injection.leave_within?;
+    let after = fault.metrics.answer_s;
+    Some(Expectation {
+        text: format!("left within {within}: {}", fault.lived.what),
+        met: after.is_some_and(|after| after <= within.as_secs_f64()),
+        seen: after.map_or("not left".to_owned(), |after| format!("left after {}s", number(after))),
+    })
 }
 
 fn moment(evidence: &Evidence<'_>, when: &str, wanted: &Moment, t: Option<f64>) -> Option<Expectation> {

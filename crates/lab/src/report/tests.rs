@@ -7,7 +7,7 @@ use crate::{
     fault::Fault,
     fleet::{Outcome, Records, Request},
     metrics::Lived,
-    scenario::Scenario,
+    scenario::{Scenario, What},
 };
 
 /// The standby serves from 20 to 90, one fault from 10 to 50.
@@ -30,7 +30,11 @@ fn drill() -> Drill {
         let ended = intended + Duration::from_millis(1);
         records.push(Request::new(intended, intended, ended, Outcome::Status(status)), Some(region.as_str()), None);
     }
-    let faults = vec![Lived { fault: Fault::Down, region: eu.clone(), injected: 10.0, cleared: Some(50.0) }];
+    let faults = vec![Lived {
+        what: What::Region { fault: Fault::Down, region: eu.clone() },
+        injected: 10.0,
+        cleared: Some(50.0),
+    }];
     let timeline = vec![
         Event::new(10.0, EventKind::FaultInjected, &eu),
         Event::new(13.0, EventKind::Quorum, &eu),
@@ -48,11 +52,11 @@ impl Drill {
             emulator: "ministack".to_owned(),
             exemptions: vec![LOOPBACK_EXEMPTION.to_owned()],
             holds: [HoldCode::Counting].into(),
-            aws_calls: Vec::new(),
+            ..Circumstances::default()
         };
         let Self { scenario, records, faults, timeline } = self;
         let evidence = Evidence { scenario, records, faults, timeline, ended: 130.0 };
-        Report::new(&evidence, circumstances).unwrap()
+        Report::new(&evidence, circumstances, Rivals::default()).unwrap()
     }
 }
 
@@ -143,7 +147,7 @@ fn without_a_fault_there_is_nothing_to_report() {
     drill.faults.clear();
     let Drill { scenario, records, faults, timeline } = &drill;
     let evidence = Evidence { scenario, records, faults, timeline, ended: 5.0 };
-    assert_eq!(Report::new(&evidence, Circumstances::default()), Err(NothingToReport));
+    assert_eq!(Report::new(&evidence, Circumstances::default(), Rivals::default()), Err(NothingToReport));
 }
 
 #[test]

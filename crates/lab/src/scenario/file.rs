@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::{
-    ConfigError, Period, RegionName, Share,
+    ConfigError, ObserverName, Period, RegionName, Share,
     place::{
         self, Problems,
         Segment::{self, Index, Key},
@@ -13,14 +13,16 @@ use domain::{
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::Deserialize;
 
-use super::{Expect, Injection, Load, Must, Scenario, Steady, Truth};
-use crate::fault::{Kind, Paths, Written};
+use super::{Command, Expect, Injection, Load, Must, Objectives, OnOff, Order, Scenario, Shape, Steady, Truth, What};
+use crate::fault::{Checked, Kind, ObserverFault, Paths, Written};
 
 /// Faster than this, rounds would be shorter than a scheduler's whims.
 const FASTEST: f64 = 60.0;
+/// Apart from the regions that serve in the scenarios that come with Pointsman, and from each other.
+const OBSERVERS: [&str; 3] = ["us-west-2", "eu-central-1", "ap-southeast-2"];
 
 pub(super) fn parse(file: &str, source: &str) -> Result<Scenario, ConfigError> {
-    place::read(file, source, |written: ScenarioFile, problems| Some(written.resolve(problems)))
+    place::read(file, source, |written: ScenarioFile, problems| Some(written.resolve(source, problems)))
 }
 
 pub(super) fn schema() -> Schema {
@@ -47,6 +49,11 @@ struct ScenarioFile {
     r29: Option<Period>,
     /// In order of preference; at least two.
     regions: Vec<RegionName>,
+    /// AWS regions of the checkers; at least three. Default: three that serve in none of Pointsman's own scenarios.
+    observers: Option<Vec<RegionName>>,
+    /// What an outage may cost at most; the report holds the drill against them.
+    #[serde(default)]
+    objectives: Objectives,
     /// How long it goes on after the last fault was cleared. Default 30s.
     ends_after: Option<Period>,
     /// Before the first fault.
@@ -62,8 +69,11 @@ struct ScenarioFile {
     /// Default: `/health` over HTTP, a TCP connection, `/api/orders` over HTTP.
     #[schemars(with = "Option<Vec<serde_json::Map<String, serde_json::Value>>>")]
     probe: Option<Vec<toml::Table>>,
-    /// What is done to the regions; at least one.
+    /// What is done to regions, names and observers; at least one.
     fault: Vec<FaultFile>,
+    /// What a person orders meanwhile.
+    #[serde(default)]
+    order: Vec<OrderFile>,
     /// What is right for each region.
     truth: Vec<TruthFile>,
     /// What the drill must show besides the truth.
@@ -71,27 +81,65 @@ struct ScenarioFile {
     expect: Expect,
 }
 
-/// A fault put on a region for a while.
+/// A fault put on a region, its name or an observer for a while.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct FaultFile {
     /// What is done.
     kind: Kind,
-    /// To which region.
-    region: RegionName,
+    /// To which region; `observer-lies` and `observer-cut-off`: about which, by default every one.
+    region: Option<RegionName>,
+    /// `observer-*`: to which observer.
+    observer: Option<ObserverName>,
     /// When, since the end of the steady state.
     at: Period,
     /// For how long.
     #[serde(rename = "for")]
     lasts: Period,
-    /// `latency`: how late every answer is.
+    /// Grows from nothing to all of it for this long.
+    ramp: Option<Period>,
+    /// Comes and goes, for these lengths.
+    pulse: Option<OnOff>,
+    /// Comes and goes, for lengths drawn at random; these are the means.
+    random: Option<OnOff>,
+    /// The answer must leave the region within this time, each time: for a fault that is not the region's first.
+    leave_within: Option<Period>,
+    /// `latency`, `dns-slow`: how late every answer is.
     delay: Option<Period>,
     /// `latency`: up to how much later at random. Default 0s.
     jitter: Option<Period>,
-    /// `errors`: the share of answers that are 503.
+    /// `errors`: the share of answers that are 503. `reset`: of connections that are reset, default 1.
     share: Option<Share>,
-    /// `errors`: `all` requests, or those of a `user`, which are all but `/health`. Default `all`.
+    /// `errors`, `wrong-body`: `all` requests, or those of a `user`, which are all but `/health`. Default `all`.
     paths: Option<Paths>,
+    /// `slow-body`: how long a body takes.
+    over: Option<Period>,
+    /// `dns-ttl`: the TTL that is answered.
+    ttl: Option<Period>,
+}
+
+/// What a person orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum OrderKind {
+    /// As `pointsman failover --to`.
+    Failover,
+    /// As `pointsman failback`.
+    Failback,
+}
+
+/// An order by hand.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct OrderFile {
+    /// What is ordered.
+    kind: OrderKind,
+    /// `failover`: where to.
+    to: Option<RegionName>,
+    /// When, since the end of the steady state.
+    at: Period,
+    /// Why. Default: the scenario's name.
+    reason: Option<String>,
 }
 
 /// What is right for a region: either of the two.
@@ -108,7 +156,7 @@ struct TruthFile {
 }
 
 impl ScenarioFile {
-    fn resolve(self, problems: &mut Problems) -> Scenario {
+    fn resolve(self, source: &str, problems: &mut Problems) -> Scenario {
         let speed = self.speed.unwrap_or(1.0);
         let ttl = self.ttl.unwrap_or(Period::seconds(20));
         let ends_after = self.ends_after.unwrap_or(Period::seconds(30));
@@ -136,6 +184,10 @@ impl ScenarioFile {
         must(self.probe.as_ref().is_none_or(|probes| !probes.is_empty()), &[Key("probe")], "at least one is needed");
         must(!self.fault.is_empty(), &[Key("fault")], "at least one is needed");
         problems.unique(&[Key("regions")], "region", &self.regions, None);
+        let observers = self.observers.unwrap_or_else(|| {
+            OBSERVERS.iter().map(|name| name.parse().expect("the names above are regions' names")).collect()
+        });
+        problems.unique(&[Key("observers")], "observer", &observers, None);
         problems.unique(&[Key("truth")], "region", self.truth.iter().map(|truth| &truth.region), Some("region"));
 
         let regions = Regions(&self.regions);
@@ -145,9 +197,23 @@ impl ScenarioFile {
         let mut faults = Vec::new();
         for (index, fault) in self.fault.into_iter().enumerate() {
             let path = [Key("fault"), Index(index)];
-            regions.check(Some(&fault.region), &at(&path, &[Key("region")]), problems);
+            regions.check(fault.region.as_ref(), &at(&path, &[Key("region")]), problems);
+            if let Some(observer) =
+                fault.observer.as_ref().filter(|it| !observers.iter().any(|o| ObserverName::from(o) == **it))
+            {
+                let known: Vec<_> = observers.iter().map(RegionName::as_str).collect();
+                problems
+                    .add(&at(&path, &[Key("observer")]), format!("`{observer}` is no observer: {}", known.join(", ")));
+            }
             faults.extend(fault.resolve(&path, self.steady.lasts, problems));
         }
+        let mut orders = Vec::new();
+        for (index, order) in self.order.into_iter().enumerate() {
+            let path = [Key("order"), Index(index)];
+            regions.check(order.to.as_ref(), &at(&path, &[Key("to")]), problems);
+            orders.extend(order.resolve(&path, &self.name, self.steady.lasts, problems));
+        }
+        orders.sort_by_key(|order| order.at);
         faults.sort_by_key(|fault| fault.begins);
         let lasts = faults.iter().map(|fault| fault.ends.0).max().unwrap_or_default() + ends_after.0;
         let mut truth = Vec::new();
@@ -173,14 +239,18 @@ impl ScenarioFile {
             propagation: self.propagation.unwrap_or(Period::seconds(10)),
             r29: self.r29.unwrap_or(Period::seconds(5)),
             regions: self.regions,
+            observers,
+            objectives: self.objectives,
             load: self.load,
             policy: self.policy,
             probes: self.probe.unwrap_or_else(default_probes),
             steady: self.steady,
             faults,
+            orders,
             truth,
             ends_after,
             expect: self.expect,
+            source: source.to_owned(),
         }
     }
 }
@@ -222,11 +292,69 @@ impl FaultFile {
         if self.lasts == Period::default() {
             problems.add(&at(path, &[Key("for")]), "a fault that lasts no time is none");
         }
-        let Self { kind, region, at: after, lasts, delay, jitter, share, paths } = self;
-        let written = Written { kind, delay, jitter, share, paths };
+        let Self { kind, region, observer, at: after, lasts, ramp, pulse, random, leave_within, .. } = self;
+        let Self { delay, jitter, share, paths, over, ttl, .. } = self;
+        let written = Written { kind, delay, jitter, share, paths, over, ttl };
         let fault = written.check(|key, message| problems.add(&at(path, &[Key(key)]), message))?;
+        let mut missing = |key, what: &str| problems.add(&at(path, &[Key(key)]), format!("`{kind}` needs it: {what}"));
+        if region.is_none() && !matches!(fault, Checked::Observer(ObserverFault::Lost | ObserverFault::CutOff)) {
+            missing("region", "which one");
+        }
+        if observer.is_none() && matches!(fault, Checked::Observer(_)) {
+            missing("observer", "which one");
+        }
+        let mut meaningless = |given: bool, key| {
+            if given {
+                problems.add(&at(path, &[Key(key)]), format!("has no meaning for `{kind}`"));
+            }
+        };
+        meaningless(observer.is_some() && !matches!(fault, Checked::Observer(_)), "observer");
+        meaningless(region.is_some() && matches!(fault, Checked::Observer(ObserverFault::Lost)), "region");
+        meaningless(leave_within.is_some() && matches!(fault, Checked::Observer(_)), "leave_within");
+        let graded = matches!(&fault, Checked::Region(fault) if fault.at(Share::ALL).is_some());
+        meaningless(ramp.is_some() && !graded, "ramp");
+        let shape = match (ramp, pulse, random) {
+            (None, None, None) => Shape::Constant,
+            (Some(over), None, None) => Shape::Ramp(over),
+            (None, Some(lengths), None) => Shape::Pulse(lengths),
+            (None, None, Some(lengths)) => Shape::Random(lengths),
+            _ => {
+                problems.add(path, "say one of `ramp`, `pulse` and `random`");
+                return None;
+            }
+        };
+        for (key, lengths) in [("pulse", pulse), ("random", random)] {
+            if lengths.is_some_and(|lengths| lengths.on == Period::default() || lengths.off == Period::default()) {
+                problems.add(&at(path, &[Key(key)]), "it must be there for a time, and away for a time");
+                return None;
+            }
+        }
+        let what = match fault {
+            Checked::Region(fault) => What::Region { fault, region: region? },
+            Checked::Name(fault) => What::Name { fault, region: region? },
+            Checked::Observer(fault) => What::Observer { fault, observer: observer?, about: region },
+        };
         let begins = Period(steady.0 + after.0);
-        Some(Injection { fault, region, begins, ends: Period(begins.0 + lasts.0) })
+        Some(Injection { what, shape, begins, ends: Period(begins.0 + lasts.0), leave_within })
+    }
+}
+
+impl OrderFile {
+    fn resolve(self, path: &[Segment], scenario: &str, steady: Period, problems: &mut Problems) -> Option<Order> {
+        let command = match (self.kind, self.to) {
+            (OrderKind::Failover, Some(to)) => Command::Failover(to),
+            (OrderKind::Failback, None) => Command::Failback,
+            (OrderKind::Failover, None) => {
+                problems.add(&at(path, &[Key("to")]), "a failover needs it: where to");
+                return None;
+            }
+            (OrderKind::Failback, Some(_)) => {
+                problems.add(&at(path, &[Key("to")]), "a failback goes to the preferred region");
+                return None;
+            }
+        };
+        let reason = self.reason.unwrap_or_else(|| format!("ordered by the scenario {scenario}"));
+        Some(Order { at: Period(steady.0 + self.at.0), command, reason })
     }
 }
 
@@ -235,7 +363,7 @@ impl TruthFile {
         let must = match (self.must_leave_within, self.must_stay) {
             (Some(within), false) => {
                 let place = at(path, &[Key("must_leave_within")]);
-                match faults.iter().find(|fault| fault.region == self.region) {
+                match faults.iter().find(|fault| fault.what.region() == Some(&self.region)) {
                     None => problems
                         .add(&place, format!("no fault touches `{}`: there is no reason to leave it", self.region)),
                     Some(fault) if fault.begins.0 + within.0 > end.0 => {

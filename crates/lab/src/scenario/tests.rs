@@ -65,7 +65,11 @@ fn what_is_left_out_has_a_default() {
     assert_eq!(scenario.ends(), Period::seconds(57));
     let first: Vec<_> = scenario.truth.iter().map(|truth| truth.region.as_str()).collect();
     assert_eq!(first, ["a", "b"], "in the order of preference");
-    let Fault::Latency { jitter, .. } = scenario.faults[0].fault else { panic!("not a latency") };
+    let What::Region { fault: Fault::Latency { jitter, .. }, .. } = scenario.faults[0].what else {
+        panic!("not a latency")
+    };
+    assert_eq!(scenario.faults[0].shape, Shape::Constant);
+    assert_eq!(scenario.observers.len(), 3);
     assert_eq!(jitter, Period::default());
 }
 
@@ -85,8 +89,8 @@ paths = "user"
     let turns = scenario.turns();
     let late = Fault::Latency { delay: Period::millis(150), jitter: Period::default() };
     let errors = Fault::Errors { share: Share::try_from(0.5).unwrap(), paths: Paths::User };
-    let seen: Vec<_> =
-        turns.iter().map(|turn| (turn.at, turn.faults.clone(), turn.begun.clone(), turn.ended.clone())).collect();
+    let of = |turn: &Turn| turn.in_force.regions.get("a").cloned().unwrap_or_default();
+    let seen: Vec<_> = turns.iter().map(|turn| (turn.at, of(turn), turn.begun.clone(), turn.ended.clone())).collect();
     assert_eq!(
         seen,
         [
