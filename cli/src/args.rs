@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use domain::{DnsName, RegionName};
+use lab::rival::Rival;
 
 /// Multi-region failover for AWS that you can rehearse on a laptop.
 #[derive(Debug, Parser)]
@@ -86,12 +87,19 @@ pub(crate) enum Command {
     Completions(Completions),
 }
 
-/// Options of the lab that a drill runs in.
+/// A lab to play with.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct LabOptions {
     /// A scenario's name or file
     #[arg(value_name = "SCENARIO", default_value = "region-outage")]
     pub(crate) scenario: String,
+    #[command(flatten)]
+    pub(crate) settings: LabSettings,
+}
+
+/// Options of the lab that a drill runs in.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct LabSettings {
     /// What stands in for AWS; this version knows ministack
     #[arg(long, value_name = "EMULATOR", default_value = "ministack")]
     pub(crate) emulator: String,
@@ -108,9 +116,21 @@ pub(crate) struct LabOptions {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Drill {
+    /// Names or files of scenarios; several run side by side in one lab
+    #[arg(value_name = "SCENARIO", default_value = "region-outage")]
+    pub(crate) scenarios: Vec<String>,
+    /// Show the scenarios that come with Pointsman, and run none
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Run these beside ours, with the same faults: native (Route 53's checks alone), threshold (a single prober)
+    #[arg(long, value_name = "CONTROLLER", value_delimiter = ',')]
+    pub(crate) compare: Vec<Rival>,
+    /// Run it this often, with a seed more each time, and show the medians
+    #[arg(long, value_name = "K", default_value = "1", value_parser = clap::value_parser!(u64).range(1..=99))]
+    pub(crate) seeds: u64,
     #[command(flatten)]
-    pub(crate) lab: LabOptions,
-    /// Where report.json goes
+    pub(crate) settings: LabSettings,
+    /// Where report.html, report.md and report.json go
     #[arg(long, value_name = "DIR", default_value = ".pointsman/report")]
     pub(crate) report: PathBuf,
 }

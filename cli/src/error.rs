@@ -65,7 +65,10 @@ impl CliError {
             Self::Deploy(error) => deploy_code(error),
             Self::Tick(error) | Self::Order(OrderError::Tick(error)) => tick_code(error),
             Self::Stage(error) | Self::Drill(DrillError::Stage(error)) => stage_code(error),
+            Self::Drill(DrillError::Switch(_)) => exit::AWS,
+            Self::Drill(DrillError::Start(error)) => start_code(error),
             Self::Write { .. }
+            | Self::Drill(DrillError::Stopped)
             | Self::Interrupted
             | Self::Package(_)
             | Self::LabFailed { .. }

@@ -12,9 +12,12 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::hosted::{Generation, Route53};
+use crate::{
+    fault::NameFault,
+    hosted::{Generation, Route53},
+};
 
-mod probe;
+pub(crate) mod probe;
 
 /// How the checkers run.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +29,7 @@ pub struct Pace {
 }
 
 impl Pace {
-    fn scaled(self, duration: Duration) -> Duration {
+    pub(crate) fn scaled(self, duration: Duration) -> Duration {
         duration.div_f64(self.speed)
     }
 }
@@ -91,6 +94,9 @@ fn target(route53: &Route53, endpoint: &Endpoint) -> Option<SocketAddr> {
     use route53::{Answer, Draw, RecordType};
     let resolve = |domain: &String| {
         let name = domain.parse().ok()?;
+        if matches!(route53.fault(&name), Some(NameFault::Nxdomain | NameFault::Empty | NameFault::Servfail)) {
+            return None;
+        }
         match route53.answer(&name, RecordType::A, Draw(0))?.answer {
             Answer::Records(mut sets) => sets.pop()?.values.first()?.parse::<IpAddr>().ok(),
             Answer::NoData | Answer::NxDomain => None,

@@ -15,6 +15,7 @@ pub mod proxy;
 pub mod recorder;
 pub mod region;
 pub mod report;
+pub mod rival;
 pub mod scenario;
 pub mod stage;
 pub mod timeline;

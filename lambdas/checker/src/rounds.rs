@@ -31,7 +31,8 @@ impl Checker {
         let control = &function.deployment.config.control_region;
         Ok(Self {
             observer: ObserverName::from(&function.region),
-            prober: Prober::new(&function.deployment.config)?,
+            prober: Prober::new(&function.deployment.config)?
+                .bound_to(function.deployment.config.source(&function.region)),
             store: Store::new(&function.session, &function.names, control),
             bus: Bus::new(&function.session, &function.names, control),
             cloudwatch: Cloudwatch::new(&function.session, &function.region),

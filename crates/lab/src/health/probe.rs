@@ -41,7 +41,7 @@ enum ProbeError {
     Https,
 }
 
-pub(super) async fn probe(route53: &Route53, endpoint: &Endpoint, pace: Pace) -> ProbeOutcome {
+pub(crate) async fn probe(route53: &Route53, endpoint: &Endpoint, pace: Pace) -> ProbeOutcome {
     let Some(address) = target(route53, endpoint) else {
         return ProbeOutcome::Failure(ProbeError::NoAddress.to_string());
     };
