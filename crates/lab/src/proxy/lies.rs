@@ -59,3 +59,57 @@ fn lie(view: &mut RegionView) {
         "connection refused".clone_into(&mut probe.evidence);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hyper::{HeaderMap, Uri};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn put(service: &str, observer: &str) -> Call {
+        let up = json!({
+            "verdict": "up", "streak": 40, "since": "2026-11-21T10:00:00Z",
+            "probes": [{ "probe": "health", "status": "ok", "fault": null, "phases_ms": {}, "evidence": "200" }],
+        });
+        let observation = json!({
+            "format": 1, "service": service, "observer": observer, "config": "0123456789abcdef", "invocation": "1",
+            "round": 7, "at": "2026-11-21T10:00:10Z", "regions": { "eu-west-1": up, "us-east-1": up },
+            "answering": { "region": "eu-west-1" },
+        });
+        let mut headers = HeaderMap::new();
+        headers.insert("x-amz-checksum-crc32", header::HeaderValue::from_static("AAAAAA=="));
+        Call {
+            method: Method::PUT,
+            uri: Uri::try_from(format!("/bucket/observations/{observer}/{service}.json")).unwrap(),
+            headers,
+            body: Bytes::from(observation.to_string()),
+        }
+    }
+
+    fn verdicts(call: &Call) -> (String, String) {
+        let observation: Value = serde_json::from_slice(&call.body).unwrap();
+        let of = |region: &str| observation["regions"][region]["verdict"].as_str().unwrap().to_owned();
+        (of("eu-west-1"), of("us-east-1"))
+    }
+
+    #[test]
+    fn a_liar_lies_about_what_it_was_told_and_only_in_that_service() {
+        let liars = Liars::default();
+        let about = BTreeSet::from(["eu-west-1".parse().unwrap()]);
+        liars.set(&"api.test".parse().unwrap(), [("us-west-2".parse().unwrap(), about)].into());
+        let bent = |service: &str, observer: &str| {
+            let mut call = put(service, observer);
+            liars.bend(&mut call);
+            call
+        };
+        let lie = bent("api.test", "us-west-2");
+        assert_eq!(verdicts(&lie), ("down".to_owned(), "up".to_owned()));
+        assert!(lie.headers.get("x-amz-checksum-crc32").is_none(), "the sum of the truth would give it away");
+        let truth = ("up".to_owned(), "up".to_owned());
+        assert_eq!(verdicts(&bent("api.test", "eu-central-1")), truth);
+        assert_eq!(verdicts(&bent("other.test", "us-west-2")), truth);
+        liars.set(&"api.test".parse().unwrap(), BTreeMap::new());
+        assert_eq!(verdicts(&bent("api.test", "us-west-2")), truth, "told to stop, it stops");
+    }
+}
