@@ -116,7 +116,9 @@ impl Variant {
             pair("answer changed", |metrics| metrics.answer_s, answer),
             pair("clients moved", |metrics| metrics.failover_s, moved),
         ]
-        .concat())
+        .into_iter()
+        .flatten()
+        .collect())
     }
 
     fn scenario(&self) -> String {
