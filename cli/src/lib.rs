@@ -4,6 +4,8 @@ mod args;
 mod commands;
 mod error;
 pub mod exit;
+#[expect(dead_code, reason = "a drill draws it")]
+mod live;
 mod printer;
 mod signals;
 mod target;
