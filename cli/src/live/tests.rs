@@ -180,7 +180,7 @@ fn of_a_long_drill_the_last_seconds_are_shown() {
 fn a_region_that_is_down_is_red_and_the_one_that_dns_points_at_bold() {
     let now = outage(1.0);
     let mut buffer = Buffer::empty(Rect::new(0, 0, 100, view::height(2)));
-    View { course: &course(&[now.clone()]), now: &now }.render(buffer.area, &mut buffer);
+    View { course: &course(std::slice::from_ref(&now)), now: &now }.render(buffer.area, &mut buffer);
     let at = |symbol: &str| buffer.content.iter().find(|cell| cell.symbol() == symbol).unwrap().style();
     assert_eq!(at("○").fg, Some(ratatui::style::Color::Red));
     assert_eq!(at("◐").fg, Some(ratatui::style::Color::Yellow));

@@ -144,7 +144,7 @@ impl View<'_> {
                     let text = format!("{:<1$}", shown.content, usize::from(width + SPACING));
                     Span::styled(text, shown.style)
                 });
-                vec![Line::from_iter(padded)]
+                vec![padded.collect()]
             } else {
                 region.verdicts.iter().map(|(_, verdict)| Line::from(shown(*verdict))).collect()
             };
