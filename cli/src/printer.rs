@@ -36,6 +36,13 @@ impl Printer {
         }
     }
 
+    /// A result for machines alone: people are told beside the results.
+    pub(crate) fn machine<T: Serialize>(self, value: &T) {
+        if self.output == Output::Json {
+            self.result(value, String::new);
+        }
+    }
+
     /// A result that has one form.
     pub(crate) fn raw(self, text: &str) {
         anstream::print!("{text}");
@@ -89,6 +96,14 @@ impl Activity {
         match &self.bar {
             Some(bar) => bar.suspend(|| anstream::eprintln!("{text}")),
             None => anstream::eprintln!("{text}"),
+        }
+    }
+
+    /// A result while more is to come.
+    pub(crate) fn print(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| anstream::print!("{text}")),
+            None => anstream::print!("{text}"),
         }
     }
 

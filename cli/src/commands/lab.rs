@@ -21,6 +21,7 @@ use nix::{
     unistd::Pid,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::{
     args::{LabCommand, LabOptions, LabSettings},
@@ -240,6 +241,7 @@ fn write_running(file: &Path, stage: &Stage) -> io::Result<()> {
 async fn down(printer: &Printer) -> Result<exit::Code, CliError> {
     let Some(running) = running() else {
         printer.line("no lab is up");
+        printer.machine(&json!({ "ended": null }));
         return Ok(exit::DONE);
     };
     let pid = Pid::from_raw(running.pid);
@@ -253,6 +255,7 @@ async fn down(printer: &Printer) -> Result<exit::Code, CliError> {
         tokio::time::sleep(POLL).await;
     }
     printer.line("the lab is down");
+    printer.machine(&json!({ "ended": running.pid }));
     Ok(exit::DONE)
 }
 
@@ -262,5 +265,6 @@ fn status(printer: &Printer) -> exit::Code {
         return exit::DONE;
     }
     printer.line("no lab is up");
+    printer.machine(&None::<Running>);
     exit::UNHEALTHY
 }
