@@ -22,6 +22,11 @@ impl Printer {
         Self { output, progress: !no_progress && std::io::stderr().is_terminal() }
     }
 
+    /// Whether somebody watches who wants more than lines.
+    pub(crate) fn has_progress(self) -> bool {
+        self.progress
+    }
+
     pub(crate) fn output(self) -> Output {
         self.output
     }

@@ -5,6 +5,7 @@ use std::{
     fmt::Write as _,
     fs,
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 use ::lab::{
@@ -24,6 +25,7 @@ use crate::{
     commands::{deploy, lab},
     error::CliError,
     exit,
+    live::Live,
     printer::{Activity, Printer},
     signals,
 };
@@ -41,8 +43,8 @@ pub(crate) async fn run(args: &args::Drill, printer: &Printer) -> Result<exit::C
     let mut reports = Vec::new();
     for run in 0..args.seeds {
         let options = seeded(&options, run);
-        let activity = printer.activity();
-        let progress = |progress| show(&activity, &options, &progress);
+        let screen = Screen::new(printer, &options);
+        let progress = |progress| screen.show(&progress);
         let drill = drill::drill(&options, &rivals, &progress, &stop.asked);
         let drilled = match signals::or_aborted(&stop, async { Ok(drill.await) }).await? {
             Err(DrillError::Stopped | DrillError::Nothing(_)) if stop.asked.is_cancelled() => {
@@ -50,7 +52,7 @@ pub(crate) async fn run(args: &args::Drill, printer: &Printer) -> Result<exit::C
             }
             drilled => Ok(drilled?),
         }?;
-        activity.finish();
+        drop(screen);
         for report in drilled {
             let folder = folder(args, &report);
             write(&folder, &report)?;
@@ -123,25 +125,52 @@ fn write(folder: &Path, report: &Report) -> Result<(), CliError> {
     Ok(())
 }
 
-fn show(activity: &Activity, options: &StageOptions, progress: &Progress) {
-    match progress {
-        Progress::Setup(setup) => show_setup(activity, setup),
-        Progress::Steady => {
-            let Scenario { load, speed, .. } = &options.scenarios[0];
-            activity.done(&format!(
-                "steady: every observer sees every region up; {} clients send {} requests a second ({speed} × life)",
-                load.clients, load.rate
-            ));
+/// Where a drill is watched: lines, with a spinner below them while it is set up and a live view while it runs.
+struct Screen<'a> {
+    printer: Printer,
+    options: &'a StageOptions,
+    activity: Activity,
+    live: OnceLock<Option<Live>>,
+}
+
+impl<'a> Screen<'a> {
+    fn new(printer: &Printer, options: &'a StageOptions) -> Self {
+        Self { printer: *printer, options, activity: printer.activity(), live: OnceLock::new() }
+    }
+
+    fn show(&self, progress: &Progress) {
+        match progress {
+            Progress::Setup(setup) => show_setup(&self.activity, setup),
+            Progress::Steady => {
+                let Scenario { load, speed, .. } = &self.options.scenarios[0];
+                self.activity.done(&format!(
+                    "steady: every observer sees every region up; {} clients send {} requests a second ({speed} × life)",
+                    load.clients, load.rate
+                ));
+                self.activity.finish();
+                self.live.get_or_init(|| match self.options.scenarios.as_slice() {
+                    [only] if self.printer.has_progress() => Live::new(only),
+                    _ => None,
+                });
+            }
+            Progress::Happened(Happened { scenario, rival, event }) => {
+                let whose = match rival {
+                    Some(rival) => rival.to_string(),
+                    None if self.options.scenarios.len() > 1 => scenario.clone(),
+                    None => String::new(),
+                };
+                let line = line(event, &whose);
+                match self.live.get() {
+                    Some(Some(live)) => live.event(&line),
+                    _ => self.activity.done(&line),
+                }
+            }
+            Progress::Stands(snapshot) => {
+                if let Some(Some(live)) = self.live.get() {
+                    live.show(snapshot);
+                }
+            }
         }
-        Progress::Happened(Happened { scenario, rival, event }) => {
-            let whose = match rival {
-                Some(rival) => rival.to_string(),
-                None if options.scenarios.len() > 1 => scenario.clone(),
-                None => String::new(),
-            };
-            activity.done(&line(event, &whose));
-        }
-        Progress::Stands(_) => {}
     }
 }
 

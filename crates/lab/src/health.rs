@@ -1,6 +1,7 @@
 //! The lab's health checkers: sixteen a check, each on its own, really connecting (R20–R24).
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,14 +49,14 @@ impl HealthCheckers {
 }
 
 async fn supervise(route53: Arc<Route53>, pace: Pace) {
-    let mut phases = ChaCha8Rng::seed_from_u64(pace.seed);
+    let began = Instant::now();
     let mut changes = route53.probing_changes();
     let mut running: HashMap<Generation, JoinSet<()>> = HashMap::new();
     loop {
         let wanted: HashMap<_, _> = route53.probed().into_iter().collect();
         running.retain(|check, _| wanted.contains_key(check));
         for (check, endpoint) in wanted {
-            let start = |check: &Generation| checkers(&route53, check, &endpoint, pace, &mut phases);
+            let start = |check: &Generation| checkers(&route53, check, &endpoint, pace, began);
             running.entry(check).or_insert_with_key(start);
         }
         if changes.changed().await.is_err() {
@@ -64,17 +65,23 @@ async fn supervise(route53: Arc<Route53>, pace: Pace) {
     }
 }
 
-/// The sixteen checkers of one check, each beginning somewhere in its interval.
+/// The sixteen checkers of one check, each at its place in the interval.
+///
+/// Places are those of the endpoint, whichever check asks: of two controllers beside each other neither is the luckier.
 fn checkers(
     route53: &Arc<Route53>,
     check: &Generation,
     endpoint: &Endpoint,
     pace: Pace,
-    phases: &mut ChaCha8Rng,
+    began: Instant,
 ) -> JoinSet<()> {
     let interval = pace.scaled(endpoint.interval.duration());
+    let mut places = ChaCha8Rng::seed_from_u64(pace.seed);
+    places.set_stream(stream(endpoint));
     let spawn = |checker| {
-        let phase = interval.mul_f64(f64::from(phases.next_u32()) / f64::from(u32::MAX));
+        let place = interval.mul_f64(f64::from(places.next_u32()) / f64::from(u32::MAX));
+        let into = Duration::from_secs_f64(began.elapsed().as_secs_f64() % interval.as_secs_f64());
+        let phase = if place >= into { place - into } else { place + interval - into };
         let (route53, check, endpoint) = (Arc::clone(route53), check.clone(), endpoint.clone());
         async move {
             let mut ticks = tokio::time::interval_at(Instant::now() + phase, interval);
@@ -87,6 +94,15 @@ fn checkers(
         }
     };
     (0..limits::CHECKERS).map(spawn).collect()
+}
+
+/// A number for the place that is asked, the same in every run.
+fn stream(endpoint: &Endpoint) -> u64 {
+    let Endpoint { address, domain, port, .. } = endpoint;
+    let mut hasher = DefaultHasher::new();
+    // With an address the domain is only sent, not resolved.
+    (address, domain.as_ref().filter(|_| address.is_none()), port).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Where a checker connects: the address, or what the domain's own records answer in the lab.
