@@ -4,7 +4,6 @@ mod args;
 mod commands;
 mod error;
 pub mod exit;
-#[expect(dead_code, reason = "a drill draws it")]
 mod live;
 mod printer;
 mod signals;

@@ -25,7 +25,7 @@ use serde_json::json;
 
 use crate::{
     args::{LabCommand, LabOptions, LabSettings},
-    commands::drill::show_setup,
+    commands::{drill::show_setup, region},
     error::CliError,
     exit,
     printer::Printer,
@@ -46,6 +46,7 @@ struct Running {
     speed: f64,
     endpoint_url: String,
     config: PathBuf,
+    ca: PathBuf,
     service: String,
     name_servers: Vec<String>,
     regions: BTreeMap<String, RegionAddresses>,
@@ -63,6 +64,7 @@ pub(crate) async fn run(command: &LabCommand, printer: &Printer) -> Result<exit:
         LabCommand::Serve(options) => serve(options, printer).await,
         LabCommand::Down => down(printer).await,
         LabCommand::Status => Ok(status(printer)),
+        LabCommand::Region(region) => region::run(region).await,
     }
 }
 
@@ -94,7 +96,8 @@ pub(crate) fn stage(scenarios: &[String], settings: &LabSettings) -> Result<Stag
         Source::Workspace(workspace) => workspace.join(FOLDER),
         Source::Artifacts(_) => PathBuf::from(FOLDER),
     };
-    Ok(StageOptions { scenarios, source, folder })
+    let program = std::env::current_exe().map_err(|source| CliError::Read { path: "/proc/self/exe".into(), source })?;
+    Ok(StageOptions { scenarios, source, folder, program })
 }
 
 fn running_file(folder: &Path) -> PathBuf {
@@ -178,6 +181,7 @@ fn exports(running: &Running) -> String {
     let mut lines = vec![
         format!("export AWS_ENDPOINT_URL={}", running.endpoint_url),
         format!("export POINTSMAN_CONFIG={}", running.config.display()),
+        format!("export SSL_CERT_FILE={}", running.ca.display()),
         "export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1".to_owned(),
     ];
     if let Some((host, port)) = running.name_servers.first().and_then(|server| server.rsplit_once(':')) {
@@ -228,6 +232,7 @@ fn write_running(file: &Path, stage: &Stage) -> io::Result<()> {
         speed: play.scenario.speed,
         endpoint_url: stage.proxy.endpoint(),
         config: stage.config_file.clone(),
+        ca: stage.ca.clone(),
         service: play.name.to_string(),
         name_servers: stage.name_servers.addresses().iter().map(ToString::to_string).collect(),
         regions: regions.collect(),

@@ -19,3 +19,4 @@ pub mod rival;
 pub mod scenario;
 pub mod stage;
 pub mod timeline;
+pub mod tls;

@@ -22,8 +22,9 @@ use crate::{
     package::{self, Artifacts, Origin, PackageError, Source},
     processes::Marker,
     proxy::{Proxy, ProxyError},
-    region::free_port,
+    region::{RegionError, free_port},
     scenario::Scenario,
+    tls::{CA_FILE, TlsError},
 };
 pub use play::Play;
 use schedule::Player;
@@ -52,6 +53,14 @@ pub enum StageError {
         /// What that has.
         others: String,
     },
+    /// A scenario's name becomes a label of its service's name.
+    #[error("scenarios side by side need names that are DNS labels: `{name}`: {source}")]
+    Name {
+        /// The scenario's.
+        name: String,
+        /// What is wrong with it.
+        source: domain::NameError,
+    },
     /// There is nothing to play.
     #[error("a lab needs a scenario")]
     NoScenario,
@@ -63,9 +72,15 @@ pub enum StageError {
         /// What the system said.
         source: io::Error,
     },
-    /// A region can't listen.
-    #[error("failed to start the region servers: {0}")]
-    Regions(#[source] io::Error),
+    /// No port is free.
+    #[error("failed to find a free port on loopback: {0}")]
+    Port(#[source] io::Error),
+    /// A region does not serve.
+    #[error(transparent)]
+    Region(#[from] RegionError),
+    /// There are no certificates for the regions.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The name servers can't listen.
     #[error(transparent)]
     Dns(#[from] DnsError),
@@ -114,6 +129,8 @@ pub struct StageOptions {
     pub source: Source,
     /// Git-ignored, kept between runs: `.pointsman`.
     pub folder: PathBuf,
+    /// `pointsman` itself, which runs each region in a process of its own.
+    pub program: PathBuf,
 }
 
 /// A running lab. Dropped, everything that it started ends.
@@ -124,6 +141,8 @@ pub struct Stage {
     pub config_file: PathBuf,
     /// The text of that file.
     pub config_text: String,
+    /// The certificate of the authority that the regions' certificates are from.
+    pub ca: PathBuf,
     /// A service and its regions for each scenario.
     pub plays: Vec<Play>,
     /// The lab's Route 53.
@@ -145,7 +164,7 @@ pub struct Stage {
 impl Stage {
     /// Sets a lab up. Dropping the future ends what it had started.
     pub async fn up(options: &StageOptions, on: &(dyn Fn(Setup) + Send + Sync)) -> Result<Self, StageError> {
-        let StageOptions { scenarios, source, folder } = options;
+        let StageOptions { scenarios, source, folder, program } = options;
         let first = shared(scenarios)?;
         let run = run_folder(folder)?;
         let route53 = Route53::new(Delays {
@@ -156,20 +175,27 @@ impl Stage {
         let servers = name_servers.addresses();
         let health = HealthCheckers::start(Arc::clone(&route53), Pace { speed: first.speed, seed: first.seed });
         let marker = Marker::fresh();
-        let plays = play::start(scenarios, ZONE).await.map_err(StageError::Regions)?;
+        let tls = run.path().join("tls");
+        fs::create_dir(&tls).map_err(|source| StageError::Folder { path: tls.clone(), source })?;
+        let plays = play::start(scenarios, ZONE, &play::Processes { program, tls: &tls, marker: &marker }).await?;
         // What is wrong with it is told before anything slow; the zone's id, not known yet, changes nothing about that.
         Config::parse("pointsman.toml", &play::config_text(&plays, "Z0", CONTROL_REGION, servers))?;
 
         let upstream = SocketAddr::from((
             Ipv4Addr::LOCALHOST,
-            free_port(&[IpAddr::V4(Ipv4Addr::LOCALHOST)]).map_err(StageError::Regions)?,
+            free_port(&[IpAddr::V4(Ipv4Addr::LOCALHOST)]).map_err(StageError::Port)?,
         ));
+        let ca = tls.join(CA_FILE);
         let proxy = Proxy::start(upstream, Arc::clone(&route53)).await?;
         let settings = Ministack {
             folder,
             run: run.path(),
             marker: marker.clone(),
-            environment: vec![("AWS_ENDPOINT_URL".to_owned(), proxy.endpoint())],
+            environment: vec![
+                ("AWS_ENDPOINT_URL".to_owned(), proxy.endpoint()),
+                // The functions inherit it: their probes trust the lab's certificates, and nothing else is spoken to by TLS.
+                ("SSL_CERT_FILE".to_owned(), ca.display().to_string()),
+            ],
             port: Some(upstream.port()),
         };
         // Side by side: one waits for the network, the other for the compiler.
@@ -209,6 +235,7 @@ impl Stage {
             config,
             config_file,
             config_text,
+            ca,
             plays,
             route53,
             proxy,

@@ -2,15 +2,15 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
     num::NonZeroUsize,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use aws::{Controller, Function, OrderError, Switch};
 use domain::{Actor, CheckId, DnsName, ObserverName, RegionName, Service};
 use futures::{FutureExt, future::join_all};
+use rustls::ClientConfig;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -28,8 +28,9 @@ use crate::{
     report::{self, Circumstances, LOOPBACK_EXEMPTION, Report, count_calls},
     rival::{self, Rival, Step, Threshold},
     scenario::{Command, InForce},
-    stage::{Play, Stage},
+    stage::{Play, Stage, StageError},
     timeline::{Clock, Event, EventKind},
+    tls,
 };
 
 /// How often the answers are asked for: the resolution of `dns_answer_changed`.
@@ -55,12 +56,12 @@ impl Rivals {
         let switch = Switch::new(stage.session().0);
         let mut rivals = Self::default();
         if wanted.contains(&Rival::Native) {
-            let name = play.beside("native");
+            let name = play.beside(Rival::Native);
             let checks = rival::set_up_native(&switch, &stage.config, service, name.clone()).await?;
             rivals.native = Some((name, checks));
         }
         if wanted.contains(&Rival::Threshold) {
-            let name = play.beside("threshold");
+            let name = play.beside(Rival::Threshold);
             let pace = Pace { speed: play.scenario.speed, seed: play.scenario.seed };
             rivals.threshold = Some((name.clone(), Threshold::set_up(&switch, service, name, pace).await?));
         }
@@ -112,7 +113,9 @@ pub(super) async fn run(
 ) -> Result<Report, DrillError> {
     let service = stage.service(play);
     let server = stage.name_servers.addresses()[0];
-    let fleet = |name: &DnsName, resolve: Resolve| Fleet::start(load(play, name), resolve, clock.started());
+    let tls = play.scenario.load.tls.then(|| tls::client(&stage.ca)).transpose().map_err(StageError::from)?;
+    let fleet =
+        |name: &DnsName, resolve: Resolve| Fleet::start(load(play, name, tls.clone()), resolve, clock.started());
     let track = |rival, name: DnsName| Track {
         rival,
         fleet: fleet(&name, dns::resolver(server)),
@@ -163,7 +166,7 @@ pub(super) async fn run(
     run.report(ended, stopped).await
 }
 
-fn load(play: &Play, name: &DnsName) -> Load {
+fn load(play: &Play, name: &DnsName, tls: Option<Arc<ClientConfig>>) -> Load {
     let scenario = &play.scenario;
     Load {
         name: name.clone(),
@@ -173,6 +176,8 @@ fn load(play: &Play, name: &DnsName) -> Load {
         clients: NonZeroUsize::new(scenario.load.clients as usize).unwrap_or(NonZeroUsize::MIN),
         timeout: scenario.load.timeout.scaled(scenario.speed).0,
         outstanding: OUTSTANDING,
+        tls,
+        stale: scenario.load.stale,
         seed: scenario.seed,
     }
 }
@@ -328,9 +333,15 @@ impl<'a> Run<'a> {
         let source = |observer: &ObserverName| self.stage.config.source(&RegionName::from(observer));
         join_all(self.play.regions.iter().map(|(name, region)| async move {
             let faults = in_force.regions.get(name).cloned().unwrap_or_default();
-            let _cut_off: BTreeSet<IpAddr> =
-                in_force.cut_off.get(name).into_iter().flatten().filter_map(source).collect();
-            region.control().set(faults).await;
+            let cut_off = in_force.cut_off.get(name).into_iter().flatten().filter_map(source).collect();
+            let control = region.control();
+            let put = async {
+                control.set(faults).await?;
+                control.cut_off(cut_off).await
+            };
+            if let Err(error) = put.await {
+                tracing::error!(%error, "a fault is not put on");
+            }
         }))
         .await;
         for name in &self.play.scenario.regions {

@@ -2,17 +2,22 @@
 
 use std::{
     collections::BTreeMap,
-    io,
     net::{IpAddr, SocketAddr},
+    path::Path,
 };
 
 use domain::{DnsName, RegionName};
+use futures::future::try_join_all;
 use route53::{Action, Change, RecordSet, RecordType, Routing, Target};
 use toml::{Table, Value};
 
+use super::StageError;
 use crate::{
-    region::{Region, free_port},
+    processes::Marker,
+    region::{Region, Spawn, free_port},
+    rival::Rival,
     scenario::{Scenario, Targets},
+    tls::Authority,
 };
 
 /// The label of a scenario that has the lab to itself.
@@ -36,10 +41,17 @@ impl Play {
         format!("{region}.{}", self.name).parse().expect("a region's label below a service is a name")
     }
 
-    /// The name of another controller's service beside this one.
+    /// The name of a rival's service beside this one.
     #[must_use]
-    pub fn beside(&self, controller: &str) -> DnsName {
-        format!("{controller}-{}", self.name).parse().expect("a longer first label is still one")
+    pub fn beside(&self, rival: Rival) -> DnsName {
+        format!("{rival}-{}", self.name).parse().expect("a longer first label is still one")
+    }
+
+    /// Every name that clients or probes ask a region for.
+    fn names(&self) -> Vec<DnsName> {
+        let rivals = [Rival::Native, Rival::Threshold].map(|rival| self.beside(rival));
+        let endpoints = self.scenario.regions.iter().map(|region| self.endpoint(region));
+        std::iter::once(self.name.clone()).chain(rivals).chain(endpoints).collect()
     }
 
     /// The port that all regions listen on, since A records carry none.
@@ -71,25 +83,47 @@ impl Play {
     }
 }
 
-/// Starts the regions of every scenario, all on one port.
-pub(super) async fn start(scenarios: &[Scenario], zone: &str) -> io::Result<Vec<Play>> {
+/// What the regions' processes are made from.
+pub(super) struct Processes<'a> {
+    pub(super) program: &'a Path,
+    /// A folder for the certificates.
+    pub(super) tls: &'a Path,
+    pub(super) marker: &'a Marker,
+}
+
+/// Starts the regions of every scenario, each in a process of its own, all on one port.
+pub(super) async fn start(
+    scenarios: &[Scenario],
+    zone: &str,
+    processes: &Processes<'_>,
+) -> Result<Vec<Play>, StageError> {
     let address = |play: usize, region: usize| {
         let part = |number: usize| u8::try_from(number).unwrap_or(u8::MAX);
         IpAddr::from([127, part(play), part(region + 1), 1])
     };
     let places = |play: usize| (0..scenarios[play].regions.len()).map(move |region| address(play, region));
-    let port = free_port(&(0..scenarios.len()).flat_map(places).collect::<Vec<_>>())?;
+    let port = free_port(&(0..scenarios.len()).flat_map(places).collect::<Vec<_>>()).map_err(StageError::Port)?;
     let mut plays = Vec::new();
-    for (number, scenario) in scenarios.iter().enumerate() {
+    for scenario in scenarios {
         let label = if scenarios.len() == 1 { ALONE } else { &scenario.name };
-        let name = format!("{label}.{zone}").parse().map_err(io::Error::other)?;
-        let mut regions = BTreeMap::new();
-        for (place, region) in scenario.regions.iter().enumerate() {
-            let at = SocketAddr::new(address(number, place), port);
-            let seed = scenario.seed.wrapping_add(place as u64);
-            regions.insert(region.clone(), Region::start(region.clone(), at, seed).await?);
-        }
-        plays.push(Play { scenario: scenario.clone(), name, regions });
+        let name =
+            format!("{label}.{zone}").parse().map_err(|source| StageError::Name { name: label.to_owned(), source })?;
+        plays.push(Play { scenario: scenario.clone(), name, regions: BTreeMap::new() });
+    }
+    let names: Vec<_> = plays.iter().flat_map(Play::names).collect();
+    Authority::new()?.write(&names, processes.tls)?;
+    for (number, play) in plays.iter_mut().enumerate() {
+        let started = play.scenario.regions.iter().enumerate().map(|(place, name)| {
+            let settings = Spawn {
+                name: name.clone(),
+                address: SocketAddr::new(address(number, place), port),
+                seed: play.scenario.seed.wrapping_add(place as u64),
+                tls: Some(processes.tls.to_owned()),
+                marker: processes.marker,
+            };
+            async { Ok::<_, StageError>((name.clone(), Region::spawn(processes.program, settings).await?)) }
+        });
+        play.regions = try_join_all(started).await?.into_iter().collect();
     }
     Ok(plays)
 }
