@@ -2,11 +2,24 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets::UTF8_BORDERS_ONLY};
-use domain::{Answering, ProbeReport, ProbeStatus, RegionName, RegionView, Verdict};
+use comfy_table::{
+    Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, presets::UTF8_BORDERS_ONLY,
+};
+use domain::{Answering, Fault, Phases, ProbeReport, ProbeStatus, RegionName, RegionView, Verdict};
 use jiff::Timestamp;
 
 use super::Look;
+
+/// A phase's head and its time in milliseconds.
+type Phase = (&'static str, fn(&Phases) -> Option<f64>);
+
+const PHASES: [Phase; 5] = [
+    ("dns", |phases| phases.dns),
+    ("connect", |phases| phases.connect),
+    ("tls", |phases| phases.tls),
+    ("first byte", |phases| phases.first_byte),
+    ("total ms", |phases| phases.total),
+];
 
 /// A table of each service: of every probe where one observer looked, of every verdict where several did.
 pub(super) fn tables(looks: &[Look<'_>]) -> String {
@@ -20,23 +33,30 @@ pub(super) fn tables(looks: &[Look<'_>]) -> String {
     text
 }
 
-/// Each probe with its phases, then a line with what they amount to.
+/// Each probe with the phases that any of them had, then a line with what they amount to.
 fn probes(look: &Look<'_>) -> String {
+    let all: Vec<_> = reports(look).collect();
+    let phases: Vec<_> = PHASES
+        .into_iter()
+        .filter(|(_, time)| all.iter().any(|(_, report)| time(&report.phases_ms).is_some()))
+        .collect();
     let mut table = table();
-    table.set_header(["region", "probe", "status", "dns", "connect", "tls", "first byte", "total", "evidence"]);
-    for column in 3..=7 {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
+    let times = phases.iter().map(|(name, _)| *name);
+    table.set_header(["region", "probe", "status"].into_iter().chain(times).chain(["evidence"]));
+    for (region, report) in all {
+        let status = Cell::new(outcome(report)).fg(status_colour(report.status));
+        let times = phases.iter().map(|(_, time)| {
+            let millis = time(&report.phases_ms).map(|ms| format!("{ms:.1}"));
+            Cell::new(millis.unwrap_or_default()).set_alignment(CellAlignment::Right)
+        });
+        let first = [Cell::new(region), Cell::new(&report.probe), status];
+        table.add_row(first.into_iter().chain(times).chain([Cell::new(&report.evidence)]));
     }
-    for (region, report) in reports(look) {
-        let phases = &report.phases_ms;
-        let times = [phases.dns, phases.connect, phases.tls, phases.first_byte, phases.total];
-        let millis = times.map(|time| Cell::new(time.map(|ms| format!("{ms:.1} ms")).unwrap_or_default()));
-        let cells =
-            [Cell::new(region), Cell::new(&report.probe), Cell::new(outcome(report)).fg(status_colour(report.status))];
-        table.add_row(cells.into_iter().chain(millis).chain([Cell::new(&report.evidence)]));
-    }
+    // Where it is narrow the evidence is folded, and nothing else.
+    let whole = table.column_count().saturating_sub(1);
+    table.column_iter_mut().take(whole).for_each(|column| {
+        column.set_constraint(ColumnConstraint::ContentWidth);
+    });
     format!("{}: {}\n{table}\n", look.service.name, summary(std::slice::from_ref(look)))
 }
 
@@ -78,9 +98,9 @@ pub(super) fn changes(now: Timestamp, before: &[Look<'_>], looks: &[Look<'_>]) -
     let mut text = String::new();
     for (before, look) in before.iter().zip(looks) {
         let service = if several_services { format!("{}: ", look.service.name) } else { String::new() };
-        let observer = if several_observers { format!(" for {}", look.observer) } else { String::new() };
+        let observer = if several_observers { format!("{}: ", look.observer) } else { String::new() };
         for change in changed(before, look) {
-            let _ = writeln!(text, "{time}  {service}{change}{observer}");
+            let _ = writeln!(text, "{time}  {service}{observer}{change}");
         }
     }
     text
@@ -103,14 +123,14 @@ fn changed(before: &Look<'_>, now: &Look<'_>) -> Vec<String> {
             });
             regions.chain(answer).collect()
         }
-        (Ok(_), Err(why)) => vec![format!("{} could not look: {why}", now.observer)],
-        (Err(_), Ok(_)) => vec![format!("{} looks again: {}", now.observer, summary(std::slice::from_ref(now)))],
+        (Ok(_), Err(why)) => vec![format!("could not look: {why}")],
+        (Err(_), Ok(_)) => vec![format!("looks again: {}", summary(std::slice::from_ref(now)))],
         (Err(_), Err(_)) => Vec::new(),
     }
 }
 
 /// What makes two rounds differ: times and evidence always do.
-fn kinds(view: &RegionView) -> (Verdict, Vec<(ProbeStatus, Option<domain::Fault>)>) {
+fn kinds(view: &RegionView) -> (Verdict, Vec<(ProbeStatus, Option<Fault>)>) {
     (view.verdict, view.probes.iter().map(|report| (report.status, report.fault)).collect())
 }
 
@@ -182,5 +202,111 @@ fn verdict_colour(verdict: Verdict) -> Color {
         Verdict::Degraded => Color::Yellow,
         Verdict::Down => Color::Red,
         Verdict::Unknown => Color::Grey,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use decision::{Measured, follow};
+    use domain::{Config, ObserverName, Round, Service};
+
+    use super::*;
+
+    fn config() -> Config {
+        let source = r#"
+            control_region = "ca-central-1"
+            observers = ["us-west-2", "eu-central-1", "ap-southeast-2"]
+            [[service]]
+            name = "api.example.com"
+            hosted_zone = "Z1"
+            region = [{ name = "eu-west-1", a = ["52.95.110.1"] }, { name = "us-east-1", a = ["52.95.110.2"] }]
+            probe = [{ name = "health", kind = "https" }]
+        "#;
+        Config::parse("pointsman.toml", source).unwrap()
+    }
+
+    /// What an observer sees: a fault of the first region, if there is one.
+    fn look<'a>(service: &'a Service, observer: &str, fault: Option<Fault>, answering: &str) -> Look<'a> {
+        let observer: ObserverName = observer.parse().unwrap();
+        let report = |fault: Option<Fault>| ProbeReport {
+            probe: "health".parse().unwrap(),
+            status: if fault.is_some() { ProbeStatus::Failed } else { ProbeStatus::Ok },
+            fault,
+            phases_ms: Phases { connect: Some(1.25), total: Some(20.0), ..Phases::default() },
+            evidence: if fault.is_some() { "refused".to_owned() } else { "HTTP 200".to_owned() },
+        };
+        let regions = BTreeMap::from([
+            ("eu-west-1".parse().unwrap(), vec![report(fault)]),
+            ("us-east-1".parse().unwrap(), vec![report(None)]),
+        ]);
+        let measured = Measured {
+            service: service.name.clone(),
+            observer: observer.clone(),
+            config: config().hash(),
+            invocation: String::new(),
+            round: Round(1),
+            at: Timestamp::UNIX_EPOCH,
+            regions,
+            answering: Answering::Region(answering.parse().unwrap()),
+        };
+        Look { service, observer, seen: Ok(follow(None, measured, 0)) }
+    }
+
+    #[test]
+    fn several_observers_stand_side_by_side_with_what_failed_below() {
+        let service = &config().services[0];
+        let blind = Look { service, observer: "us-west-2".parse().unwrap(), seen: Err("throttled".to_owned()) };
+        let refused = Some(Fault::ConnectRefused);
+        let looks = [look(service, "eu-central-1", refused, "us-east-1"), blind];
+        let expected = "\
+api.example.com
+┌────────────────────────────────────────┐
+│               eu-central-1   us-west-2 │
+╞════════════════════════════════════════╡
+│ eu-west-1     down           unknown   │
+│ us-east-1     up             unknown   │
+│ DNS answers   us-east-1      unknown   │
+└────────────────────────────────────────┘
+eu-west-1 for eu-central-1: health connect_refused: refused
+us-west-2 could not look: throttled
+";
+        assert_eq!(tables(&looks), expected);
+    }
+
+    #[test]
+    fn a_phase_that_no_probe_had_has_no_column() {
+        let service = &config().services[0];
+        let expected = "\
+api.example.com: eu-west-1 is up, us-east-1 is up; DNS answers with eu-west-1
+┌─────────────────────────────────────────────────────────────┐
+│ region      probe    status   connect   total ms   evidence │
+╞═════════════════════════════════════════════════════════════╡
+│ eu-west-1   health   ok           1.2       20.0   HTTP 200 │
+│ us-east-1   health   ok           1.2       20.0   HTTP 200 │
+└─────────────────────────────────────────────────────────────┘
+";
+        let table = tables(&[look(service, "local", None, "eu-west-1")]);
+        assert_eq!(table, expected, "{table}");
+    }
+
+    #[test]
+    fn a_change_is_told_once_and_by_whom() {
+        let service = &config().services[0];
+        let refused = Some(Fault::ConnectRefused);
+        let both = |one, answering| [look(service, "a", one, answering), look(service, "b", None, "eu-west-1")];
+        let told = |before: &[Look<'_>], now: &[Look<'_>]| changes(Timestamp::UNIX_EPOCH, before, now);
+        assert_eq!(
+            told(&both(None, "eu-west-1"), &both(refused, "us-east-1")),
+            "00:00:00 UTC  a: eu-west-1 is down: health connect_refused: refused\n\
+             00:00:00 UTC  a: DNS answers with us-east-1 instead of eu-west-1\n"
+        );
+        assert_eq!(told(&both(refused, "us-east-1"), &both(refused, "us-east-1")), "");
+        let blind = |why: &str| [Look { service, observer: "a".parse().unwrap(), seen: Err(why.to_owned()) }];
+        let seeing = || [look(service, "a", None, "eu-west-1")];
+        assert_eq!(told(&seeing(), &blind("throttled")), "00:00:00 UTC  could not look: throttled\n");
+        assert_eq!(told(&blind("throttled"), &blind("denied")), "", "nothing new");
+        assert!(told(&blind("throttled"), &seeing()).contains("looks again: eu-west-1 is up"));
     }
 }
