@@ -256,7 +256,9 @@ async fn inject(
         let begun = clock.at(std::time::Instant::now());
         for (name, region) in &stage.regions {
             let faults = turn.in_force.regions.get(name).cloned().unwrap_or_default();
-            region.control().set(faults).await;
+            if let Err(error) = region.control().set(faults).await {
+                tracing::warn!(%name, %error, "a region does not take its faults");
+            }
         }
         let ended = clock.at(std::time::Instant::now());
         let mut recorder = recorder.lock().unwrap_or_else(PoisonError::into_inner);

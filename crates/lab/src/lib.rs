@@ -18,3 +18,4 @@ pub mod report;
 pub mod scenario;
 pub mod stage;
 pub mod timeline;
+pub mod tls;
