@@ -119,6 +119,8 @@ async fn run(stage: &Stage, scenario: &Scenario, on: &(dyn Fn(Progress) + Send +
 
     let clock = Clock::start(scenario.speed);
     let load = Load {
+        tls: None,
+        stale: scenario.load.stale,
         name: service.name.clone(),
         port: stage.regions.values().next().map_or(0, |region| region.address().port()),
         paths: ["/api/orders", "/api/users"].map(str::to_owned).to_vec(),
