@@ -198,10 +198,14 @@ impl Server {
                 Fault::Reset { share } => harm.resets |= self.chance() < share.get(),
                 Fault::WrongBody { paths } if paths.include(path) => harm.page = harm.page.max(Page::Wrong),
                 Fault::SlowBody { over } => harm.slow += over.0,
-                // Requests that these do not mean.
-                Fault::Errors { .. } | Fault::WrongBody { .. } => {}
-                // Done to connections, or to the process.
-                Fault::Down | Fault::HalfOpen | Fault::CpuSaturation | Fault::TlsExpired | Fault::TlsWrongName => {}
+                // This request is not meant, or it is done to connections, or to the process.
+                Fault::Errors { .. }
+                | Fault::WrongBody { .. }
+                | Fault::Down
+                | Fault::HalfOpen
+                | Fault::CpuSaturation
+                | Fault::TlsExpired
+                | Fault::TlsWrongName => {}
             }
         }
         harm
