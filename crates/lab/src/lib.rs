@@ -1,6 +1,7 @@
 //! Everything on one machine that a drill needs: emulated AWS, a Route 53 that answers, regions, clients.
 
 pub mod catalog;
+pub mod cost;
 pub mod dns;
 pub mod drill;
 pub mod emulator;
@@ -10,6 +11,7 @@ pub mod health;
 pub mod hosted;
 pub mod metrics;
 pub mod package;
+pub mod page;
 pub mod processes;
 pub mod proxy;
 pub mod recorder;

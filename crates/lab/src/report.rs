@@ -1,6 +1,8 @@
 //! What a drill shows: `report.json`, and the headline for the terminal.
 
 mod expectations;
+pub(crate) mod figures;
+mod markdown;
 mod summary;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,6 +11,7 @@ use domain::{HoldCode, ObserverName, RegionName, Verdict};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    cost::Cost,
     metrics::{self, Evidence, Measured, Metrics},
     proxy::AwsCall,
     timeline::{Event, EventKind},
@@ -71,6 +74,8 @@ pub struct Report {
     pub fleet: Schedule,
     /// What the scenario expects, and whether it was so.
     pub expectations: Vec<Expectation>,
+    /// What the deployment costs a month by list price; a model.
+    pub cost: Option<Cost>,
     /// The scenario's file.
     pub source: String,
     /// `pointsman.toml` as it was deployed.
@@ -208,6 +213,8 @@ pub struct Circumstances {
     pub verdicts: Vec<Said>,
     /// `pointsman.toml` as it was deployed.
     pub config: String,
+    /// What the deployment costs a month by list price.
+    pub cost: Option<Cost>,
     /// It was ended before its time.
     pub partial: bool,
 }
@@ -262,7 +269,7 @@ impl Report {
         let faults = metrics::measure(evidence);
         let first = faults.first().ok_or(NothingToReport)?.clone();
         let late = evidence.records.lateness_p99().map(|late| late.as_secs_f64() * 1e3);
-        let Circumstances { emulator, exemptions, holds, aws_calls, observers, verdicts, config, partial } =
+        let Circumstances { emulator, exemptions, holds, aws_calls, observers, verdicts, config, cost, partial } =
             circumstances;
         let expectations = expectations::check(evidence, &faults, &holds);
         let timeline = timeline(evidence, &faults);
@@ -301,6 +308,7 @@ impl Report {
             aws_calls,
             fleet: Schedule { late_p99_ms: late, kept: late.is_some_and(|late| late <= LATE_MS) },
             expectations,
+            cost,
             source: scenario.source.clone(),
             config,
         })
@@ -316,6 +324,12 @@ impl Report {
     #[must_use]
     pub fn summary(&self) -> String {
         summary::of(self)
+    }
+
+    /// `report.md`: the report for a pull request, shorter than a hundred lines.
+    #[must_use]
+    pub fn markdown(&self) -> String {
+        markdown::of(self)
     }
 }
 

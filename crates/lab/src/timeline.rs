@@ -80,6 +80,25 @@ pub enum EventKind {
     FailbackDone,
 }
 
+impl EventKind {
+    /// In a word or two.
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::FaultInjected => "Fault begins",
+            Self::FirstBadProbe => "First bad probe",
+            Self::Quorum => "Quorum: down",
+            Self::Decision => "Plan to move",
+            Self::SwitchApplied => "Records changed",
+            Self::DnsAnswerChanged => "DNS answers",
+            Self::ClientsMoved => "Clients moved",
+            Self::FaultCleared => "Fault over",
+            Self::FailbackDecision => "Plan to return",
+            Self::FailbackApplied => "Records changed back",
+            Self::FailbackDone => "Clients returned",
+        }
+    }
+}
+
 /// One line of the timeline.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
