@@ -11,7 +11,7 @@ use std::{
 use ::lab::{
     catalog,
     drill::{self, DrillError, Happened, Progress},
-    emulator,
+    emulator, page,
     report::{self, Report},
     scenario::Scenario,
     stage::{Setup, StageOptions},
@@ -118,7 +118,8 @@ fn json(value: &impl Serialize) -> String {
 
 fn write(folder: &Path, report: &Report) -> Result<(), CliError> {
     fs::create_dir_all(folder).map_err(|source| CliError::Write { path: folder.to_owned(), source })?;
-    for (name, text) in [("report.json", json(report))] {
+    let files = [("report.html", page::html(report)), ("report.md", report.markdown()), ("report.json", json(report))];
+    for (name, text) in files {
         let path = folder.join(name);
         fs::write(&path, text).map_err(|source| CliError::Write { path, source })?;
     }

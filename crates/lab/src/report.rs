@@ -242,13 +242,6 @@ pub fn medians<'a>(reports: impl IntoIterator<Item = &'a Report>) -> String {
 }
 
 impl Controller {
-    /// Requests that were not answered with 2xx.
-    #[must_use]
-    pub fn failed(&self) -> u64 {
-        let sum = |values: &[u32]| values.iter().copied().map(u64::from).sum::<u64>();
-        sum(&self.series.requests) - sum(&self.series.succeeded)
-    }
-
     /// Measures one controller by its own clients and its own timeline.
     pub fn new(evidence: &Evidence<'_>) -> Result<Self, NothingToReport> {
         let faults = metrics::measure(evidence);

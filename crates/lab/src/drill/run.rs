@@ -8,7 +8,7 @@ use std::{
 };
 
 use aws::{Controller, Function, OrderError, Switch};
-use domain::{Actor, CheckId, DnsName, ObserverName, RegionName, Service};
+use domain::{Actor, CheckId, Config, DnsName, ObserverName, RegionName, Service};
 use futures::{FutureExt, future::join_all};
 use rustls::ClientConfig;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -20,6 +20,7 @@ use super::{
     take,
 };
 use crate::{
+    cost,
     fleet::{Fleet, Load, Resolve},
     health::Pace,
     hosted::Happening,
@@ -392,8 +393,16 @@ impl<'a> Run<'a> {
             observers: self.stage.config.observers.iter().map(ObserverName::from).collect(),
             verdicts: recorded.verdicts,
             config: self.stage.config_text.clone(),
+            cost: in_life(&self.stage.config_text).map(|config| cost::of(&config)),
             partial,
         };
         Ok(Report::new(&evidence, circumstances, rivals)?)
     }
+}
+
+/// The configuration as it would be deployed to AWS: without the lab's exemption, unscaled.
+fn in_life(text: &str) -> Option<Config> {
+    let mut config: toml::Table = text.parse().ok()?;
+    config.remove("lab");
+    Config::parse("pointsman.toml", &toml::to_string(&config).ok()?).ok()
 }

@@ -85,7 +85,7 @@ const FIGURES: [Figure; 13] = [
     figure("availability", |it| it.metrics.availability, percent),
     figure("success rate", |it| it.metrics.success_rate, percent),
     figure("requests", |it| Some(it.metrics.requests as f64), number),
-    figure("failed requests", |it| Some(it.failed() as f64), number),
+    figure("failed requests", |it| Some(it.series.failed()? as f64), number),
     figure("throughput", |it| it.metrics.throughput_rps, |rate| format!("{}/s", number(rate))),
     figure("false failovers", |it| Some(it.metrics.false_failovers.into()), number),
     figure("missed", |it| Some(it.metrics.missed.into()), number),
