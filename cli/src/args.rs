@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -126,6 +126,23 @@ pub(crate) enum LabCommand {
     /// Run it in the foreground; `up` starts this
     #[command(hide = true)]
     Serve(LabOptions),
+    /// Serve as one of its regions until standard input ends; a lab starts this
+    #[command(hide = true)]
+    Region(RegionServer),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RegionServer {
+    /// The region
+    pub(crate) name: RegionName,
+    /// Where it serves
+    pub(crate) address: SocketAddr,
+    /// The seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Certificates, as the lab's authority writes them
+    #[arg(long, value_name = "DIR")]
+    pub(crate) tls: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

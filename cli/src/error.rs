@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use aws::{AwsError, DeployError, OrderError, StartError, StoreError, SwitchError, TickError};
 use domain::ConfigError;
-use lab::{catalog::FindError, drill::DrillError, package::PackageError, stage::StageError};
+use lab::{catalog::FindError, drill::DrillError, package::PackageError, region::RegionError, stage::StageError};
 
 use crate::exit;
 
@@ -39,6 +39,8 @@ pub(crate) enum CliError {
     Stage(#[from] StageError),
     #[error(transparent)]
     Drill(#[from] DrillError),
+    #[error(transparent)]
+    Region(#[from] RegionError),
     #[error("the lab ended as {status} while it was set up; its log is {}", .log.display())]
     LabFailed { status: String, log: PathBuf },
     #[error("the lab (process {pid}) does not end")]
@@ -68,6 +70,7 @@ impl CliError {
             Self::Write { .. }
             | Self::Interrupted
             | Self::Package(_)
+            | Self::Region(_)
             | Self::LabFailed { .. }
             | Self::LabStuck { .. } => exit::UNEXPECTED,
         }

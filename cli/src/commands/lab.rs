@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     args::{LabCommand, LabOptions},
-    commands::drill::show_setup,
+    commands::{drill::show_setup, region},
     error::CliError,
     exit,
     printer::Printer,
@@ -63,6 +63,7 @@ pub(crate) async fn run(command: &LabCommand, printer: &Printer) -> Result<exit:
         LabCommand::Serve(options) => serve(options, printer).await,
         LabCommand::Down => down(printer).await,
         LabCommand::Status => Ok(status(printer)),
+        LabCommand::Region(region) => region::run(region).await,
     }
 }
 

@@ -6,4 +6,5 @@ pub(crate) mod lab;
 pub(crate) mod order;
 pub(crate) mod pause;
 pub(crate) mod print;
+pub(crate) mod region;
 pub(crate) mod status;
