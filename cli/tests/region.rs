@@ -15,6 +15,7 @@ use lab::{
     fault::Fault,
     processes::Marker,
     region::{Region, RegionError, Spawn},
+    tls::Authority,
 };
 use nix::{
     sys::signal::{Signal, kill},
@@ -24,8 +25,9 @@ use nix::{
 const PROGRAM: &str = env!("CARGO_BIN_EXE_pointsman");
 const LONG: Duration = Duration::from_secs(20);
 
-async fn spawn(marker: &Marker, address: SocketAddr) -> Result<Region, RegionError> {
-    let settings = Spawn { name: "eu-west-1".parse().unwrap(), address, seed: 1, tls: None, marker };
+async fn spawn(marker: &Marker, address: SocketAddr, tls: Option<&Path>) -> Result<Region, RegionError> {
+    let tls = tls.map(Path::to_owned);
+    let settings = Spawn { name: "eu-west-1".parse().unwrap(), address, seed: 1, tls, marker };
     Region::spawn(Path::new(PROGRAM), settings).await
 }
 
@@ -50,7 +52,7 @@ fn until(what: &str, holds: impl Fn() -> bool) {
 #[tokio::test]
 async fn a_region_of_its_own_does_what_it_is_told_and_ends() {
     let marker = Marker::fresh();
-    let region = spawn(&marker, (Ipv4Addr::new(127, 2, 1, 1), 0).into()).await.unwrap();
+    let region = spawn(&marker, (Ipv4Addr::new(127, 2, 1, 1), 0).into(), None).await.unwrap();
     let address = region.address();
     assert!(get(address).unwrap().contains("x-region: eu-west-1"));
     let [process] = marker.processes()[..] else { panic!("{:?}", marker.processes()) };
@@ -79,7 +81,7 @@ async fn a_region_of_its_own_does_what_it_is_told_and_ends() {
 #[tokio::test]
 async fn a_region_that_is_dropped_is_gone() {
     let marker = Marker::fresh();
-    drop(spawn(&marker, (Ipv4Addr::new(127, 2, 1, 2), 0).into()).await.unwrap());
+    drop(spawn(&marker, (Ipv4Addr::new(127, 2, 1, 2), 0).into(), None).await.unwrap());
     until("its end", || marker.processes().is_empty());
 }
 
@@ -87,9 +89,21 @@ async fn a_region_that_is_dropped_is_gone() {
 async fn a_region_that_can_not_listen_says_why() {
     let marker = Marker::fresh();
     let taken = std::net::TcpListener::bind((Ipv4Addr::new(127, 2, 1, 3), 0)).unwrap();
-    let error = spawn(&marker, taken.local_addr().unwrap()).await.unwrap_err();
+    let error = spawn(&marker, taken.local_addr().unwrap(), None).await.unwrap_err();
     assert!(error.to_string().contains("in use"), "{error}");
     until("its end", || marker.processes().is_empty());
+}
+
+#[tokio::test]
+async fn a_region_with_certificates_takes_tls_faults() {
+    let (marker, folder) = (Marker::fresh(), tempfile::tempdir().unwrap());
+    let address = (Ipv4Addr::new(127, 2, 1, 6), 0).into();
+    let error = spawn(&marker, address, Some(folder.path())).await.unwrap_err();
+    assert!(error.to_string().contains("good.pem"), "{error}");
+    Authority::new().unwrap().write(&["api.example.com".parse().unwrap()], folder.path()).unwrap();
+    let region = spawn(&marker, address, Some(folder.path())).await.unwrap();
+    region.control().set(vec![Fault::TlsExpired]).await.unwrap();
+    assert!(get(region.address()).unwrap().starts_with("HTTP/1.1 200"), "plain HTTP is not touched");
 }
 
 /// The process as such, with its standard input, and where it serves.
