@@ -79,9 +79,9 @@ fn checkers(
     let mut places = ChaCha8Rng::seed_from_u64(pace.seed);
     places.set_stream(stream(endpoint));
     let spawn = |checker| {
-        let place = interval.mul_f64(f64::from(places.next_u32()) / f64::from(u32::MAX));
-        let into = Duration::from_secs_f64(began.elapsed().as_secs_f64() % interval.as_secs_f64());
-        let phase = if place >= into { place - into } else { place + interval - into };
+        let own = f64::from(places.next_u32()) / f64::from(u32::MAX);
+        let now = began.elapsed().as_secs_f64() / interval.as_secs_f64();
+        let phase = interval.mul_f64((own - now).rem_euclid(1.0));
         let (route53, check, endpoint) = (Arc::clone(route53), check.clone(), endpoint.clone());
         async move {
             let mut ticks = tokio::time::interval_at(Instant::now() + phase, interval);

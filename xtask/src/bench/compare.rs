@@ -91,11 +91,11 @@ impl Variant {
         let ended = output.status.code();
         ensure!(matches!(ended, Some(0 | NOT_AS_EXPECTED)), "{shown} ended with {}", output.status);
         let reports: Vec<Report> = serde_json::from_slice(&output.stdout).context("failed to read the reports")?;
-        let of = |controller: fn(&Comparison) -> &Controller, metric: fn(&Metrics) -> Option<f64>| {
-            median(reports.iter().map(|report| metric(&controller(&report.comparison).metrics)).collect())
+        let of = |controller: fn(&Comparison) -> Metrics, metric: fn(&Metrics) -> Option<f64>| {
+            median(reports.iter().map(|report| metric(&controller(&report.comparison))).collect())
         };
-        let (ours, native): (fn(&Comparison) -> &Controller, fn(&Comparison) -> &Controller) =
-            (|it| &it.pointsman, |it| &it.native);
+        let ours = |it: &Comparison| it.pointsman.metrics;
+        let native = |it: &Comparison| it.native.metrics;
         let pair = |what: &str, metric: fn(&Metrics) -> Option<f64>, share: Option<f64>| {
             let name = format!("{}: {what}", self.name);
             let native_name = format!("{name}, native alone");

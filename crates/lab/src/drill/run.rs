@@ -269,7 +269,7 @@ impl<'a> Run<'a> {
             sleep(SHOW_EVERY).await;
             let passed = self.clock.started().elapsed();
             let second = self.ours.fleet.look(|records| LastSecond::of(records, &self.play.scenario, passed));
-            let snapshot = Snapshot::new(self.play, &self.clock, &observers, &self.ours.lock(), second);
+            let snapshot = Snapshot::new(self.play, &self.clock, &observers, &self.ours.lock(), &second);
             (self.on)(Progress::Stands(Box::new(snapshot)));
         }
     }

@@ -90,7 +90,7 @@ impl Snapshot {
         clock: &Clock,
         observers: &[ObserverName],
         recorder: &Recorder<'_>,
-        second: LastSecond,
+        second: &LastSecond,
     ) -> Self {
         let scenario = &play.scenario;
         let t = clock.at(std::time::Instant::now());
