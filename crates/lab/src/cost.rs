@@ -1,13 +1,15 @@
 //! What a deployment costs a month by list price, and what a standby of the service itself costs. A model, not a bill.
 
-use std::{collections::BTreeSet, fmt, sync::LazyLock};
+mod prices;
+mod usage;
 
-use domain::{Config, NativeCheck, ProbeKind, Region, RegionName, Service};
+use std::{collections::BTreeSet, fmt};
+
+use domain::Config;
 use serde::{Deserialize, Serialize};
 
-const PRICES: &str = include_str!("prices.toml");
-static TABLE: LazyLock<Prices> =
-    LazyLock::new(|| toml::from_str(PRICES).expect("the embedded price table is read by the tests"));
+use prices::{Assumed, Prices, Shares, TABLE};
+use usage::{Checks, Month};
 
 /// Both functions' memory in GB, as in `infra/*.yaml`.
 const FUNCTION_GB: f64 = 0.25;
@@ -103,101 +105,6 @@ pub struct Standby {
     pub monthly: Usd,
     /// That, of what the primary costs; hundredths of a percent.
     pub share_bp: u32,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Prices {
-    as_of: String,
-    region: String,
-    lambda: Lambda,
-    eventbridge: EventBridge,
-    s3: S3,
-    cloudwatch: CloudWatch,
-    route53: Route53,
-    sns: Sns,
-    transfer: Transfer,
-    assumed: Assumed,
-    standby: Shares,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Lambda {
-    source: String,
-    gb_second: f64,
-    million_requests: f64,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EventBridge {
-    source: String,
-    million_events: f64,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct S3 {
-    source: String,
-    thousand_puts: f64,
-    thousand_gets: f64,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CloudWatch {
-    source: String,
-    metric: f64,
-    thousand_requests: f64,
-    log_gb: f64,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Route53 {
-    source: String,
-    zone: f64,
-    million_queries: f64,
-    check_aws: f64,
-    check_elsewhere: f64,
-    option_aws: f64,
-    option_elsewhere: f64,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Sns {
-    source: String,
-    hundred_thousand_emails: f64,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Transfer {
-    source: String,
-    gb: f64,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Assumed {
-    hours_a_month: u32,
-    incident_hours: f64,
-    switches_a_month: u32,
-    name_servers: u32,
-    tick_seconds: f64,
-    log_kb_an_invocation: f64,
-    request_kb: f64,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Shares {
-    primary_usd: u32,
-    always_on: f64,
-    warm: f64,
-    pilot_light: f64,
 }
 
 /// What a deployment costs a month. A lab's configuration counts as it would be in life.
@@ -315,109 +222,6 @@ fn items(config: &Config) -> Vec<Item> {
     ]
 }
 
-/// What one observer does in a month, of all services together, in life's time.
-#[derive(Debug)]
-struct Month {
-    minutes: f64,
-    /// Of the slowest service: on average a checker meets its successor half a round after its minute.
-    checker_s: f64,
-    regions: usize,
-    writes: f64,
-    incident_rounds: f64,
-    queries: f64,
-    probes: f64,
-}
-
-impl Month {
-    fn of(config: &Config, assumed: &Assumed) -> Self {
-        let speed = config.lab.as_ref().map_or(1.0, |lab| lab.speed);
-        let interval = |service: &Service| service.policy.interval.as_secs_f64() * speed;
-        let seconds = f64::from(assumed.hours_a_month) * 3_600.0;
-        let sum = |of: &dyn Fn(&Service) -> f64| config.services.iter().map(of).sum::<f64>();
-        let rounds = |service: &Service| seconds / interval(service);
-        Self {
-            minutes: seconds / 60.0,
-            checker_s: 60.0 + config.services.iter().map(interval).fold(0.0, f64::max) / 2.0,
-            regions: config.services.iter().map(|service| service.regions.len()).sum(),
-            writes: sum(&|service| seconds / interval(service).max(KEEP_ALIVE_S)),
-            incident_rounds: sum(&|service| assumed.incident_hours * 3_600.0 / interval(service)),
-            queries: sum(&|service| rounds(service) * f64::from(assumed.name_servers) * record_types(service)),
-            probes: sum(&|service| rounds(service) * service.regions.len() as f64 * requests(service)),
-        }
-    }
-}
-
-fn record_types(service: &Service) -> f64 {
-    let targets = &service.preferred().targets;
-    [!targets.a.is_empty(), !targets.aaaa.is_empty(), targets.cname.is_some()].into_iter().map(f64::from).sum()
-}
-
-/// Of a round, at one region.
-fn requests(service: &Service) -> f64 {
-    let of = |kind: &ProbeKind| if let ProbeKind::Http(http) = kind { f64::from(http.samples) } else { 1.0 };
-    service.probes.iter().map(|probe| of(&probe.kind)).sum()
-}
-
-/// Route 53's own checks.
-#[derive(Debug, Default)]
-struct Checks {
-    aws: usize,
-    elsewhere: usize,
-    https: bool,
-    fast: bool,
-    dollars: f64,
-}
-
-impl Checks {
-    fn of(service: &Service, prices: &Route53) -> Self {
-        let NativeCheck { https, interval_s, .. } = service.check;
-        let fast = interval_s == 10;
-        let options = f64::from(u8::from(https) + u8::from(fast));
-        let aws = service.regions.iter().filter(|region| is_aws(region)).count();
-        let elsewhere = service.regions.len() - aws;
-        // The one that is always unhealthy has no option and asks nobody.
-        let dollars = prices.check_aws
-            + aws as f64 * (prices.check_aws + options * prices.option_aws)
-            + elsewhere as f64 * (prices.check_elsewhere + options * prices.option_elsewhere);
-        Self { aws: aws + 1, elsewhere, https, fast, dollars }
-    }
-
-    fn and(self, other: Self) -> Self {
-        Self {
-            aws: self.aws + other.aws,
-            elsewhere: self.elsewhere + other.elsewhere,
-            https: self.https || other.https,
-            fast: self.fast || other.fast,
-            dollars: self.dollars + other.dollars,
-        }
-    }
-}
-
-impl fmt::Display for Checks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of AWS endpoints", self.aws)?;
-        if self.elsewhere > 0 {
-            write!(f, ", {} of others", self.elsewhere)?;
-        }
-        f.write_str(", one a service without options")?;
-        match (self.https, self.fast) {
-            (true, true) => f.write_str("; options: HTTPS, 10 s interval"),
-            (true, false) => f.write_str("; option: HTTPS"),
-            (false, true) => f.write_str("; option: 10 s interval"),
-            (false, false) => Ok(()),
-        }
-    }
-}
-
-/// By its name: `eu-west-1` is AWS's, `other-cloud` is not.
-fn is_aws(region: &Region) -> bool {
-    let name = RegionName::as_str(&region.name);
-    let parts: Vec<_> = name.split('-').collect();
-    parts.len() >= 3
-        && parts[0].len() == 2
-        && parts.last().is_some_and(|number| number.len() == 1 && number.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
 fn strategies(shares: &Shares, assumed: &Assumed) -> Vec<Standby> {
     let raised = shares.pilot_light
         + assumed.incident_hours / f64::from(assumed.hours_a_month) * (shares.always_on - shares.pilot_light);
@@ -467,90 +271,4 @@ fn plural(count: usize, what: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use domain::LabExemption;
-
-    use super::*;
-
-    const CONFIG: &str = r#"control_region = "eu-north-1"
-observers = ["us-west-2", "eu-central-1", "ap-southeast-2"]
-
-[[service]]
-name = "api.example.com"
-hosted_zone = "Z1"
-region = [{ name = "eu-west-1", a = ["52.95.110.1"] }, { name = "us-east-1", a = ["52.95.110.2"] }]
-probe = [{ name = "health", kind = "https", path = "/health" }]
-"#;
-
-    fn config(source: &str) -> Config {
-        Config::parse("pointsman.toml", source).unwrap()
-    }
-
-    fn amount(cost: &Cost, name: &str) -> f64 {
-        let item = cost.items.iter().find(|item| item.name == name);
-        item.unwrap_or_else(|| panic!("{name} is an item")).monthly.into()
-    }
-
-    #[test]
-    fn a_month_of_three_observers_is_counted_item_by_item() {
-        let cost = of(&config(CONFIG));
-        // 43,800 minutes × 3 × 65 s × 0.25 GB × $0.0000133334
-        assert_eq!(amount(&cost, "Lambda: checkers"), 28.47);
-        // Two with HTTPS and a fast interval, one that is always unhealthy.
-        assert_eq!(amount(&cost, "Route 53: health checks"), 5.50);
-        // 3 × 2 regions × 3 observers × $0.30
-        assert_eq!(amount(&cost, "CloudWatch: metrics"), 5.40);
-        // 87,600 a checker × 3, and some in incidents.
-        assert_eq!(amount(&cost, "S3: observations written"), 1.34);
-        // 262,800 rounds × 4 servers × 3
-        assert_eq!(amount(&cost, "Route 53: queries of the observers"), 1.26);
-        assert_eq!(cost.monthly, cost.items.iter().map(|item| item.monthly).sum());
-    }
-
-    #[test]
-    fn a_lab_s_haste_does_not_change_the_cost() {
-        let exemption =
-            LabExemption { speed: 4.0, name_servers: Vec::new(), sources: std::collections::BTreeMap::new() };
-        assert_eq!(of(&config(CONFIG).in_lab(exemption)), of(&config(CONFIG)));
-    }
-
-    #[test]
-    fn another_cloud_s_check_costs_more() {
-        let elsewhere = of(&config(&CONFIG.replace("us-east-1", "other-cloud")));
-        assert_eq!(amount(&elsewhere, "Route 53: health checks"), 0.5 + 2.5 + 4.75);
-    }
-
-    #[test]
-    fn shorter_rounds_cost_queries_but_hardly_time() {
-        let fast = of(&config(&CONFIG.replace("hosted_zone", "policy.preset = \"fast\"\nhosted_zone")));
-        let steady = of(&config(CONFIG));
-        assert!(amount(&fast, "Lambda: checkers") < amount(&steady, "Lambda: checkers"));
-        assert_eq!(amount(&fast, "Route 53: queries of the observers"), 12.61);
-    }
-
-    #[test]
-    fn standby_from_dearest_to_cheapest() {
-        let standby = of(&config(CONFIG)).standby;
-        let shown: Vec<_> = standby.iter().map(|it| (it.name.as_str(), it.monthly.to_string(), it.share_bp)).collect();
-        assert_eq!(
-            shown,
-            [
-                ("Always-on duplicate", "$10,000.00".to_owned(), 10_000),
-                ("Hot standby", "$10,000.00".to_owned(), 10_000),
-                ("Warm standby", "$3,000.00".to_owned(), 3_000),
-                ("Pilot light", "$1,000.00".to_owned(), 1_000),
-                ("Adaptive standby", "$1,049.32".to_owned(), 1_049),
-            ]
-        );
-    }
-
-    #[test]
-    fn dollars_survive_json_to_the_cent() {
-        for cents in [0, 1, 29, 1_999, 104_932, 123_456_789] {
-            let usd = Usd(cents);
-            let json = serde_json::to_string(&usd).unwrap();
-            assert_eq!(serde_json::from_str::<Usd>(&json).unwrap(), usd, "{json}");
-        }
-        assert_eq!(Usd(123_456_789).to_string(), "$1,234,567.89");
-    }
-}
+mod tests;

@@ -127,7 +127,9 @@ fn header(report: &Report, sections: &[Section]) -> Markup {
             }
             p.note {
                 "All times are unscaled: seconds as in life, whatever the speed of the drill. "
-                (plural(report.faults.len(), "fault")) "; the figures are those of the first."
+                @if report.faults.len() > 1 {
+                    (plural(report.faults.len(), "fault")) "; where nothing else is said, figures are the first’s."
+                }
             }
             nav aria-label="Sections" {
                 ul { @for Section { id, short, .. } in sections { li { a href={ "#" (id) } { (short) } } } }

@@ -26,23 +26,37 @@ pub(super) enum Ink {
     Native = 6,
     Threshold = 7,
     Nobody = 8,
+    P95 = 9,
+    P99 = 16,
 }
 
 impl Ink {
-    const ALL: [Self; 8] =
-        [Self::Text, Self::Grid, Self::Fault, Self::Sent, Self::Pointsman, Self::Native, Self::Threshold, Self::Nobody];
+    const ALL: [Self; 10] = [
+        Self::Text,
+        Self::Grid,
+        Self::Fault,
+        Self::Sent,
+        Self::Pointsman,
+        Self::Native,
+        Self::Threshold,
+        Self::Nobody,
+        Self::P95,
+        Self::P99,
+    ];
 
     /// The custom property's name, without its dashes.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Text => "muted",
             Self::Grid => "line",
-            Self::Fault => "fault",
+            Self::Fault => "shade",
             Self::Sent => "sent",
             Self::Pointsman => "pointsman",
             Self::Native => "native",
             Self::Threshold => "threshold",
             Self::Nobody => "nobody",
+            Self::P95 => "p95",
+            Self::P99 => "p99",
         }
     }
 
@@ -114,7 +128,7 @@ struct Size {
 
 const SIZES: [Size; 2] = [
     Size { name: "wide", width: 1_000, height: 280, marks: 9 },
-    Size { name: "narrow", width: 380, height: 240, marks: 5 },
+    Size { name: "narrow", width: 330, height: 220, marks: 5 },
 ];
 
 impl Chart {
@@ -156,12 +170,12 @@ impl Chart {
         const IN_MEMORY: &str = "a drawing in memory has nothing to fail on";
         let root = backend.into_drawing_area();
         let Range { start: least, end: most } = self.values.range();
-        let text = ("sans-serif", 12 * FINE).with_color(Ink::Text.colour()).into_text_style(&root);
+        let text = ("sans-serif", 15 * FINE).with_color(Ink::Text.colour()).into_text_style(&root);
         let mut chart = ChartBuilder::on(&root)
             .margin_top(8 * FINE)
             .margin_right(14 * FINE)
             .x_label_area_size(26 * FINE)
-            .y_label_area_size(52 * FINE)
+            .y_label_area_size(56 * FINE)
             .build_cartesian_2d(Axis::linear(self.ends, size.marks, "s"), self.values.clone())
             .expect(IN_MEMORY);
         let shades = self

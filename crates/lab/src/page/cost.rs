@@ -25,12 +25,13 @@ fn standby(cost: &Cost) -> Markup {
     html! {
         (table::scrolling("Standby strategies", &html! {
             table.figures.standby {
-                caption { "A second region of the service, a month, by how it is kept ready (model)" }
+                caption { "A second region of the service, a month, by how it is kept ready (model). "
+                    "Saved: less than an always-on duplicate, once Pointsman itself is paid." }
                 thead { tr {
                     th scope="col" { "Strategy" }
                     th scope="col" { "Second region" }
                     th scope="col" { "Of the primary" }
-                    th scope="col" { "With Pointsman, less than an always-on duplicate" }
+                    th scope="col" { "Saved" }
                 } }
                 tbody { @for it in &cost.standby { (strategy(it, most, saved(dearest, it.monthly, cost.monthly))) } }
             }

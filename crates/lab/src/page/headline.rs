@@ -2,14 +2,20 @@
 
 use maud::{Markup, html};
 
-use super::table;
-use crate::report::{
-    Report,
-    figures::{Headline, Target, headlines},
+use super::{table, timeline};
+use crate::{
+    metrics::Measured,
+    report::{
+        Report,
+        figures::{Headline, Target, headlines, seconds},
+    },
 };
 
 pub(super) fn tiles(report: &Report) -> Markup {
-    html! { dl.tiles { @for headline in headlines(report) { (tile(&headline)) } } }
+    html! {
+        dl.tiles { @for headline in headlines(report) { (tile(&headline)) } }
+        @if report.faults.len() > 1 { (each_fault(report)) }
+    }
 }
 
 fn tile(headline: &Headline) -> Markup {
@@ -29,6 +35,49 @@ fn tile(headline: &Headline) -> Markup {
                     }
                 }
             }
+        }
+    }
+}
+
+fn each_fault(report: &Report) -> Markup {
+    html! {
+        (table::scrolling("Each fault", &html! {
+            table.figures {
+                caption { "Each fault with Pointsman; the figures above are the first’s" }
+                thead { tr {
+                    th scope="col" { "Fault" }
+                    th scope="col" { "At" }
+                    th scope="col" { "Detection" }
+                    th scope="col" { "Answer" }
+                    th scope="col" { "Clients moved" }
+                    th scope="col" { "MTTR" }
+                    th scope="col" { "Failback" }
+                } }
+                tbody { @for fault in &report.faults { (row(fault)) } }
+            }
+        }))
+    }
+}
+
+fn row(Measured { lived, metrics, unmeasured, .. }: &Measured) -> Markup {
+    let cells = [
+        ("detection_s", metrics.detection_s),
+        ("answer_s", metrics.answer_s),
+        ("failover_s", metrics.failover_s),
+        ("mttr_s", metrics.mttr_s),
+        ("failback_s", metrics.failback_s),
+    ];
+    let mut reasons: Vec<_> =
+        cells.iter().filter_map(|(metric, value)| unmeasured.get(*metric).filter(|_| value.is_none())).collect();
+    reasons.dedup();
+    html! {
+        tr {
+            th scope="row" {
+                (timeline::target(&lived.what)) " " span.muted { (lived.what) }
+                @for why in reasons { " " span.muted { "– " (why) } }
+            }
+            td { (seconds(lived.injected)) }
+            @for (_, value) in cells { td { (value.map_or("–".to_owned(), seconds)) } }
         }
     }
 }

@@ -49,6 +49,8 @@ pub(super) struct Stretch {
     pub(super) fill: Fill,
     /// Written into it where there is room.
     pub(super) text: String,
+    /// Written where there is little.
+    pub(super) short: &'static str,
 }
 
 /// One after the other, where neighbours that say the same are one.
@@ -110,8 +112,8 @@ impl Time {
     fn stretch(&self, stretch: &Stretch) -> Markup {
         let share = (stretch.to - stretch.from) / self.ends;
         let text = match share {
-            share if share >= 0.17 => stretch.text.as_str(),
-            share if share >= 0.035 => stretch.text.get(..1).unwrap_or_default(),
+            share if share >= 0.18 => stretch.text.as_str(),
+            share if share >= 0.035 => stretch.short,
             _ => "",
         };
         html! {
@@ -197,7 +199,7 @@ mod tests {
 
     #[test]
     fn neighbours_that_say_the_same_are_one() {
-        let stretch = |from, fill| Stretch { from, to: from + 1.0, fill, text: String::new() };
+        let stretch = |from, fill| Stretch { from, to: from + 1.0, fill, text: String::new(), short: "" };
         let all = joined([stretch(0.0, Fill::Up), stretch(1.0, Fill::Up), stretch(2.0, Fill::Down)]);
         assert_eq!(all.iter().map(|it| (it.from, it.to)).collect::<Vec<_>>(), [(0.0, 2.0), (2.0, 3.0)]);
     }

@@ -9,16 +9,19 @@ use super::{
     table,
 };
 use crate::{
-    metrics::MOVED,
+    metrics::{MOVED, Measured},
     report::{
         Controller, Report,
         figures::{Who, plural, seconds},
     },
+    scenario::What,
     timeline::{Event, EventKind},
 };
 
 /// More events than this are folded.
 const MANY: usize = 24;
+/// Faults that the message names.
+const SAID: usize = 3;
 
 pub(super) fn section(report: &Report) -> Markup {
     let time = time(report);
@@ -28,22 +31,16 @@ pub(super) fn section(report: &Report) -> Markup {
         figure.timeline {
             figcaption { span.muted { (message) } }
             ul.legend aria-hidden="true" {
-                @for (class, name) in [("up", "up"), ("degraded", "degraded"), ("down", "down"), ("unknown", "unknown")] {
-                    li { svg.key.stretch width="22" height="12" class=(class) { rect width="22" height="12" rx="2" {} } (name) }
+                @for verdict in [Verdict::Up, Verdict::Degraded, Verdict::Down, Verdict::Unknown] {
+                    @let (name, sign) = (verdict.to_string(), sign(verdict));
+                    @let class = &name;
+                    li { svg class={ "key stretch " (class) } width="22" height="12" { rect width="22" height="12" rx="2" {} } (sign) " " (name) }
                 }
                 li { span.key.fault {} "fault" }
             }
             div.lanes role="img" aria-label={ "Timeline. " (message) } {
                 div.group { "Faults" }
-                @for fault in &report.faults {
-                    @let to = fault.lived.cleared.unwrap_or(report.lasted_s);
-                    (time.lane(&html! { (of_fault(report, fault)) }, &[Stretch {
-                        from: fault.lived.injected,
-                        to,
-                        fill: Fill::Fault,
-                        text: fault.lived.what.to_string(),
-                    }]))
-                }
+                @for (target, stretches) in faults(report) { (time.lane(&html! { (target) }, &stretches)) }
                 (verdicts(report, &time))
                 div.group { "What DNS answers" }
                 @for (who, controller) in report.comparison.all() {
@@ -75,22 +72,44 @@ pub(super) fn time(report: &Report) -> Time {
     Time { ends: report.lasted_s.max(1.0), faults: faults.collect() }
 }
 
-fn of_fault(report: &Report, fault: &crate::metrics::Measured) -> String {
-    use crate::scenario::What;
-    match &fault.lived.what {
+/// What each was done to, in the order of the first, with all of them that were done to it.
+fn faults(report: &Report) -> Vec<(String, Vec<Stretch>)> {
+    let mut lanes: Vec<(String, Vec<Stretch>)> = Vec::new();
+    for Measured { lived, .. } in &report.faults {
+        let stretch = Stretch {
+            from: lived.injected,
+            to: lived.cleared.unwrap_or(report.lasted_s),
+            fill: Fill::Fault,
+            text: lived.what.to_string(),
+            short: "",
+        };
+        let target = target(&lived.what);
+        match lanes.iter_mut().find(|(known, _)| *known == target) {
+            Some((_, stretches)) => stretches.push(stretch),
+            None => lanes.push((target, vec![stretch])),
+        }
+    }
+    lanes
+}
+
+/// What a fault is put on.
+pub(super) fn target(what: &What) -> String {
+    match what {
         What::Region { region, .. } => region.to_string(),
-        What::Name { region, .. } => format!("{region}, name"),
-        What::Observer { observer, .. } if report.observers.contains(observer) => format!("{observer}, observer"),
-        What::Observer { observer, .. } => observer.to_string(),
+        What::Name { region, .. } => format!("name of {region}"),
+        What::Observer { observer, .. } => format!("observer {observer}"),
     }
 }
 
 fn message(report: &Report) -> String {
     let mut words = Vec::new();
-    for fault in &report.faults {
-        let until = fault.lived.cleared.map_or("the end".to_owned(), seconds);
-        let what = of_fault(report, fault);
-        words.push(format!("{what}: {}, from {} to {until}.", fault.lived.what, seconds(fault.lived.injected)));
+    for Measured { lived, .. } in report.faults.iter().take(SAID) {
+        let until = lived.cleared.map_or("the end".to_owned(), seconds);
+        let (target, what) = (target(&lived.what), &lived.what);
+        words.push(format!("{target}: {what}, from {} to {until}.", seconds(lived.injected)));
+    }
+    if let Some(more) = report.faults.len().checked_sub(SAID).filter(|more| *more > 0) {
+        words.push(format!("And {} more.", plural(more, "fault")));
     }
     let metrics = &report.metrics;
     let stages = [
@@ -101,7 +120,7 @@ fn message(report: &Report) -> String {
     let stages: Vec<_> =
         stages.into_iter().filter_map(|(what, t)| Some(format!("{what} {} after the fault", seconds(t?)))).collect();
     if !stages.is_empty() {
-        words.push(format!("With Pointsman {}.", stages.join(", ")));
+        words.push(format!("With Pointsman, {}.", stages.join(", ")));
     }
     words.join(" ")
 }
@@ -122,6 +141,7 @@ fn verdicts(report: &Report, time: &Time) -> Markup {
                 Verdict::Unknown => Fill::Unknown,
             },
             text: it.verdict.to_string(),
+            short: sign(it.verdict),
         });
         joined(stretches)
     };
@@ -134,6 +154,15 @@ fn verdicts(report: &Report, time: &Time) -> Markup {
                 }
             }
         }
+    }
+}
+
+const fn sign(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Up => "✓",
+        Verdict::Degraded => "~",
+        Verdict::Down => "✗",
+        Verdict::Unknown => "?",
     }
 }
 
@@ -153,6 +182,7 @@ fn answers(report: &Report, controller: &Controller) -> Vec<Stretch> {
         to,
         fill: region.map_or(Fill::Nobody, |region| fill_of(report, region)),
         text: region.map_or("no region".to_owned(), ToString::to_string),
+        short: "",
     }))
 }
 
@@ -171,7 +201,7 @@ fn reached(report: &Report, controller: &Controller) -> Vec<Stretch> {
             None if all > 0.0 => (Fill::Moving, "both".to_owned()),
             None => (Fill::Nobody, "nobody".to_owned()),
         };
-        Stretch { from: second as f64, to: (second + 1) as f64, fill, text }
+        Stretch { from: second as f64, to: (second + 1) as f64, fill, text, short: "" }
     }))
 }
 

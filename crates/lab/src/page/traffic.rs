@@ -46,8 +46,8 @@ pub(super) fn latency(report: &Report) -> Markup {
     };
     let lines = vec![
         line("p50", Ink::Pointsman, &series.p50_ms),
-        line("p95", Ink::Native, &series.p95_ms),
-        line("p99", Ink::Threshold, &series.p99_ms),
+        line("p95", Ink::P95, &series.p95_ms),
+        line("p99", Ink::P99, &series.p99_ms),
     ];
     let measured = lines.iter().flat_map(|line| &line.points).filter_map(|(_, value)| *value);
     let chart = Chart {
@@ -260,6 +260,7 @@ fn seconds_of(series: &Series) -> Vec<Stretch> {
         to: (second + 1) as f64,
         fill: if is_good(*sent, *succeeded) { Fill::Good } else { Fill::Failing },
         text: String::new(),
+        short: "",
     }))
 }
 
@@ -285,8 +286,13 @@ fn step(series: &Series, most: usize) -> usize {
     series.requests.len().div_ceil(most).max(1)
 }
 
+/// A value for each bin, in the middle of its time.
 fn binned<T>(values: &[T], step: usize, of: impl Fn(&[T]) -> Option<f64>) -> Vec<(f64, Option<f64>)> {
-    values.chunks(step).enumerate().map(|(place, bin)| ((place * step) as f64, of(bin))).collect()
+    values
+        .chunks(step)
+        .enumerate()
+        .map(|(place, bin)| ((place * step) as f64 + bin.len() as f64 / 2.0, of(bin)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -299,7 +305,7 @@ mod tests {
         let step = step(&series, POINTS);
         let points = binned(&series.requests, step, |bin| bin.iter().max().copied().map(f64::from));
         assert_eq!((step, points.len()), (3, 334));
-        assert_eq!(points.last(), Some(&(999.0, Some(10.0))));
+        assert_eq!(points.last(), Some(&(999.5, Some(10.0))));
     }
 
     #[test]

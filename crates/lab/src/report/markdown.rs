@@ -120,7 +120,9 @@ fn plain(text: &str) -> String {
     for letter in text.chars() {
         match letter {
             '\n' | '\r' => plain.push(' '),
-            '|' | '<' | '>' | '`' | '*' | '[' | ']' | '\\' => plain.extend(['\\', letter]),
+            '<' => plain.push_str("&lt;"),
+            '>' => plain.push_str("&gt;"),
+            '|' | '`' | '*' | '[' | ']' | '\\' => plain.extend(['\\', letter]),
             _ => plain.push(letter),
         }
     }

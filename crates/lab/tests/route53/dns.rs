@@ -129,7 +129,7 @@ async fn a_name_fails_as_told_until_it_is_told_otherwise() {
         (Some(NameFault::Servfail), ResponseCode::ServFail, 0),
         (None, ResponseCode::NoError, 1),
     ] {
-        route53.set_fault(name(WWW), fault);
+        route53.set_fault(name(WWW), fault.clone());
         let answer = over_udp(servers.addresses()[0], WWW, DnsType::A).await;
         assert_eq!((answer.metadata.response_code, answer.answers.len()), (code, answers), "{fault:?}");
     }

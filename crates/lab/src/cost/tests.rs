@@ -1,0 +1,86 @@
+//! A month counted by hand.
+
+use domain::LabExemption;
+
+use super::*;
+
+const CONFIG: &str = r#"control_region = "eu-north-1"
+observers = ["us-west-2", "eu-central-1", "ap-southeast-2"]
+
+[[service]]
+name = "api.example.com"
+hosted_zone = "Z1"
+region = [{ name = "eu-west-1", a = ["52.95.110.1"] }, { name = "us-east-1", a = ["52.95.110.2"] }]
+probe = [{ name = "health", kind = "https", path = "/health" }]
+"#;
+
+fn config(source: &str) -> Config {
+    Config::parse("pointsman.toml", source).unwrap()
+}
+
+fn amount(cost: &Cost, name: &str) -> f64 {
+    let item = cost.items.iter().find(|item| item.name == name);
+    item.unwrap_or_else(|| panic!("{name} is an item")).monthly.into()
+}
+
+#[test]
+fn a_month_of_three_observers_is_counted_item_by_item() {
+    let cost = of(&config(CONFIG));
+    // 43,800 minutes × 3 × 65 s × 0.25 GB × $0.0000133334
+    assert_eq!(amount(&cost, "Lambda: checkers"), 28.47);
+    // Two with HTTPS and a fast interval, one that is always unhealthy.
+    assert_eq!(amount(&cost, "Route 53: health checks"), 5.50);
+    // 3 × 2 regions × 3 observers × $0.30
+    assert_eq!(amount(&cost, "CloudWatch: metrics"), 5.40);
+    // 87,600 a checker × 3, and some in incidents.
+    assert_eq!(amount(&cost, "S3: observations written"), 1.34);
+    // 262,800 rounds × 4 servers × 3
+    assert_eq!(amount(&cost, "Route 53: queries of the observers"), 1.26);
+    assert_eq!(cost.monthly, cost.items.iter().map(|item| item.monthly).sum());
+}
+
+#[test]
+fn a_lab_s_haste_does_not_change_the_cost() {
+    let exemption = LabExemption { speed: 4.0, name_servers: vec!["127.0.0.1:53".parse().unwrap()] };
+    assert_eq!(of(&config(CONFIG).in_lab(exemption)), of(&config(CONFIG)));
+}
+
+#[test]
+fn another_cloud_s_check_costs_more() {
+    let elsewhere = of(&config(&CONFIG.replace("us-east-1", "other-cloud")));
+    assert_eq!(amount(&elsewhere, "Route 53: health checks"), 0.5 + 2.5 + 4.75);
+}
+
+#[test]
+fn shorter_rounds_cost_queries_but_hardly_time() {
+    let fast = of(&config(&CONFIG.replace("hosted_zone", "policy.preset = \"fast\"\nhosted_zone")));
+    let steady = of(&config(CONFIG));
+    assert!(amount(&fast, "Lambda: checkers") < amount(&steady, "Lambda: checkers"));
+    assert_eq!(amount(&fast, "Route 53: queries of the observers"), 12.61);
+}
+
+#[test]
+fn standby_from_dearest_to_cheapest() {
+    let standby = of(&config(CONFIG)).standby;
+    let shown: Vec<_> = standby.iter().map(|it| (it.name.as_str(), it.monthly.to_string(), it.share_bp)).collect();
+    assert_eq!(
+        shown,
+        [
+            ("Always-on duplicate", "$10,000.00".to_owned(), 10_000),
+            ("Hot standby", "$10,000.00".to_owned(), 10_000),
+            ("Warm standby", "$3,000.00".to_owned(), 3_000),
+            ("Pilot light", "$1,000.00".to_owned(), 1_000),
+            ("Adaptive standby", "$1,049.32".to_owned(), 1_049),
+        ]
+    );
+}
+
+#[test]
+fn dollars_survive_json_to_the_cent() {
+    for cents in [0, 1, 29, 1_999, 104_932, 123_456_789] {
+        let usd = Usd(cents);
+        let json = serde_json::to_string(&usd).unwrap();
+        assert_eq!(serde_json::from_str::<Usd>(&json).unwrap(), usd, "{json}");
+    }
+    assert_eq!(Usd(123_456_789).to_string(), "$1,234,567.89");
+}

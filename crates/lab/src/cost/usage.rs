@@ -1,0 +1,113 @@
+//! What a deployment uses in a month.
+
+use std::fmt;
+
+use domain::{Config, NativeCheck, ProbeKind, Region, Service};
+
+use super::{
+    KEEP_ALIVE_S,
+    prices::{Assumed, Route53},
+};
+
+/// What one observer does in a month, of all services together, in life's time.
+#[derive(Debug)]
+pub(super) struct Month {
+    pub(super) minutes: f64,
+    /// Of the slowest service: on average a checker meets its successor half a round after its minute.
+    pub(super) checker_s: f64,
+    pub(super) regions: usize,
+    pub(super) writes: f64,
+    pub(super) incident_rounds: f64,
+    pub(super) queries: f64,
+    pub(super) probes: f64,
+}
+
+impl Month {
+    pub(super) fn of(config: &Config, assumed: &Assumed) -> Self {
+        let speed = config.lab.as_ref().map_or(1.0, |lab| lab.speed);
+        let interval = |service: &Service| service.policy.interval.as_secs_f64() * speed;
+        let seconds = f64::from(assumed.hours_a_month) * 3_600.0;
+        let sum = |of: &dyn Fn(&Service) -> f64| config.services.iter().map(of).sum::<f64>();
+        let rounds = |service: &Service| seconds / interval(service);
+        Self {
+            minutes: seconds / 60.0,
+            checker_s: 60.0 + config.services.iter().map(interval).fold(0.0, f64::max) / 2.0,
+            regions: config.services.iter().map(|service| service.regions.len()).sum(),
+            writes: sum(&|service| seconds / interval(service).max(KEEP_ALIVE_S)),
+            incident_rounds: sum(&|service| assumed.incident_hours * 3_600.0 / interval(service)),
+            queries: sum(&|service| rounds(service) * f64::from(assumed.name_servers) * record_types(service)),
+            probes: sum(&|service| rounds(service) * service.regions.len() as f64 * requests(service)),
+        }
+    }
+}
+
+fn record_types(service: &Service) -> f64 {
+    let targets = &service.preferred().targets;
+    [!targets.a.is_empty(), !targets.aaaa.is_empty(), targets.cname.is_some()].into_iter().map(f64::from).sum()
+}
+
+/// Of a round, at one region.
+fn requests(service: &Service) -> f64 {
+    let of = |kind: &ProbeKind| if let ProbeKind::Http(http) = kind { f64::from(http.samples) } else { 1.0 };
+    service.probes.iter().map(|probe| of(&probe.kind)).sum()
+}
+
+/// Route 53's own checks.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Checks {
+    aws: usize,
+    elsewhere: usize,
+    https: bool,
+    fast: bool,
+    pub(super) dollars: f64,
+}
+
+impl Checks {
+    pub(super) fn of(service: &Service, prices: &Route53) -> Self {
+        let NativeCheck { https, interval_s, .. } = service.check;
+        let fast = interval_s == 10;
+        let options = f64::from(u8::from(https) + u8::from(fast));
+        let aws = service.regions.iter().filter(|region| is_aws(region)).count();
+        let elsewhere = service.regions.len() - aws;
+        // The one that is always unhealthy has no option and asks nobody.
+        let dollars = prices.check_aws
+            + aws as f64 * (prices.check_aws + options * prices.option_aws)
+            + elsewhere as f64 * (prices.check_elsewhere + options * prices.option_elsewhere);
+        Self { aws: aws + 1, elsewhere, https, fast, dollars }
+    }
+
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            aws: self.aws + other.aws,
+            elsewhere: self.elsewhere + other.elsewhere,
+            https: self.https || other.https,
+            fast: self.fast || other.fast,
+            dollars: self.dollars + other.dollars,
+        }
+    }
+}
+
+impl fmt::Display for Checks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of AWS endpoints", self.aws)?;
+        if self.elsewhere > 0 {
+            write!(f, ", {} of others", self.elsewhere)?;
+        }
+        f.write_str(", one a service without options")?;
+        match (self.https, self.fast) {
+            (true, true) => f.write_str("; options: HTTPS, 10 s interval"),
+            (true, false) => f.write_str("; option: HTTPS"),
+            (false, true) => f.write_str("; option: 10 s interval"),
+            (false, false) => Ok(()),
+        }
+    }
+}
+
+/// By its name: `eu-west-1` is AWS's, `other-cloud` is not.
+fn is_aws(region: &Region) -> bool {
+    let name = region.name.as_str();
+    let parts: Vec<_> = name.split('-').collect();
+    parts.len() >= 3
+        && parts[0].len() == 2
+        && parts.last().is_some_and(|number| number.len() == 1 && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
