@@ -1,14 +1,23 @@
 //! What can be typed.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use domain::{DnsName, RegionName};
+use lab::rival::Rival;
+
+const FIRST_STEPS: &str = "\
+Begin with `pointsman drill`, which needs no set-up of any kind. For a service of your own: `pointsman init`, edit \
+pointsman.toml, `pointsman check`, `pointsman deploy`, `pointsman status`.
+
+Results go to standard output, all else to standard error. Exit codes: 0 done; 1 unexpected; 2 usage or \
+configuration; 3 unhealthy, or a drill's expectations not met; 4 refused by a safety rule; 5 not what is deployed; \
+6 AWS refused or unreachable.";
 
 /// Multi-region failover for AWS that you can rehearse on a laptop.
 #[derive(Debug, Parser)]
-#[command(name = "pointsman", version, max_term_width = 100)]
+#[command(name = "pointsman", version, max_term_width = 100, after_help = FIRST_STEPS)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -20,7 +29,7 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Global {
-    /// The configuration
+    /// The configuration file
     #[arg(
         long,
         global = true,
@@ -30,22 +39,22 @@ pub(crate) struct Global {
         default_value = "pointsman.toml"
     )]
     pub(crate) config: PathBuf,
-    /// The AWS profile
+    /// The AWS profile whose credentials are used
     #[arg(long, global = true, value_name = "NAME", env = "AWS_PROFILE", hide_env_values = true)]
     pub(crate) profile: Option<String>,
-    /// The AWS region of calls that belong to none
+    /// The AWS region for calls that are not about a particular one
     #[arg(long, global = true, value_name = "NAME", env = "AWS_REGION", hide_env_values = true)]
     pub(crate) region: Option<String>,
-    /// What stands in for AWS
+    /// An emulator's address, to use it instead of AWS
     #[arg(long, global = true, value_name = "URL", env = "AWS_ENDPOINT_URL", hide_env_values = true)]
     pub(crate) endpoint_url: Option<String>,
     /// How results are printed
     #[arg(long, global = true, value_enum, default_value = "text")]
     pub(crate) output: Output,
-    /// No spinners, even on a terminal
+    /// Plain lines, even on a terminal
     #[arg(long, global = true)]
     pub(crate) no_progress: bool,
-    /// More of what happens; twice for all of it
+    /// Log what happens; -vv logs more of it
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
 }
@@ -66,6 +75,10 @@ pub(crate) enum Command {
     /// Keep a lab running to play with
     #[command(subcommand)]
     Lab(LabCommand),
+    /// Write a configuration to begin with; each key is explained in it
+    Init(Init),
+    /// Probe every region now, from here or from where the observers are
+    Check(Check),
     /// Where things stand, and why
     Status(Status),
     /// Deploy checkers and the failover function
@@ -86,12 +99,19 @@ pub(crate) enum Command {
     Completions(Completions),
 }
 
-/// Options of the lab that a drill runs in.
+/// A lab to play with.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct LabOptions {
     /// A scenario's name or file
     #[arg(value_name = "SCENARIO", default_value = "region-outage")]
     pub(crate) scenario: String,
+    #[command(flatten)]
+    pub(crate) settings: LabSettings,
+}
+
+/// Options of the lab that a drill runs in.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct LabSettings {
     /// What stands in for AWS; this version knows ministack
     #[arg(long, value_name = "EMULATOR", default_value = "ministack")]
     pub(crate) emulator: String,
@@ -108,24 +128,79 @@ pub(crate) struct LabOptions {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Drill {
+    /// Names or files of scenarios; several run side by side in one lab
+    #[arg(value_name = "SCENARIO", default_value = "region-outage")]
+    pub(crate) scenarios: Vec<String>,
+    /// Show the scenarios that come with Pointsman, and run none
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Run these beside ours, with the same faults: native (Route 53's checks alone), threshold (a single prober)
+    #[arg(long, value_name = "CONTROLLER", value_delimiter = ',')]
+    pub(crate) compare: Vec<Rival>,
+    /// Run it this often, with a seed more each time, and show the medians
+    #[arg(long, value_name = "K", default_value = "1", value_parser = clap::value_parser!(u64).range(1..=99))]
+    pub(crate) seeds: u64,
     #[command(flatten)]
-    pub(crate) lab: LabOptions,
-    /// Where report.json goes
+    pub(crate) settings: LabSettings,
+    /// Where report.html, report.md and report.json go
     #[arg(long, value_name = "DIR", default_value = ".pointsman/report")]
     pub(crate) report: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LabCommand {
-    /// Start it, and print what to put into the environment
+    /// Start a lab, and print what a shell needs to work on it
     Up(LabOptions),
-    /// End it
+    /// End the lab
     Down,
-    /// Whether it runs, and where
+    /// Whether a lab runs, and where
     Status,
     /// Run it in the foreground; `up` starts this
     #[command(hide = true)]
     Serve(LabOptions),
+    /// Serve as one of its regions until standard input ends; a lab starts this
+    #[command(hide = true)]
+    Region(RegionServer),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RegionServer {
+    /// The region
+    pub(crate) name: RegionName,
+    /// Where it serves
+    pub(crate) address: SocketAddr,
+    /// The seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Certificates, as the lab's authority writes them
+    #[arg(long, value_name = "DIR")]
+    pub(crate) tls: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Init {
+    /// Overwrite a file that is there
+    #[arg(long, conflicts_with = "print")]
+    pub(crate) force: bool,
+    /// Print it instead of writing a file
+    #[arg(long)]
+    pub(crate) print: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Check {
+    /// One round, and no more: what it does anyway
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// A round each interval, until Ctrl-C; after the first only what changes is shown
+    #[arg(long, conflicts_with = "once")]
+    pub(crate) watch: bool,
+    /// Have the deployed checkers look, each from its own region
+    #[arg(long)]
+    pub(crate) remote: bool,
+    /// This service only
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service: Option<DnsName>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -137,7 +212,7 @@ pub(crate) struct Status {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Deploy {
-    /// Do not ask
+    /// Do not ask before going on
     #[arg(long)]
     pub(crate) yes: bool,
     /// Functions built elsewhere: DIR/checker/bootstrap and DIR/failover/bootstrap
@@ -147,7 +222,7 @@ pub(crate) struct Deploy {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Destroy {
-    /// Do not ask
+    /// Do not ask before going on
     #[arg(long)]
     pub(crate) yes: bool,
     /// Delete the state bucket with its audit trail too
@@ -167,7 +242,7 @@ pub(crate) struct OrderOptions {
     /// Show the plan, change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Do not ask
+    /// Do not ask before going on
     #[arg(long)]
     pub(crate) yes: bool,
     /// A safety rule to override, by its code; may be given several times
@@ -209,13 +284,21 @@ pub(crate) enum Format {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "An editor that knows TOML schemas takes it: `pointsman schema config > pointsman.schema.json`, and \
+                        `#:schema ./pointsman.schema.json` as the first line of pointsman.toml."
+)]
 pub(crate) struct Schema {
-    /// Which
+    /// The format
     pub(crate) format: Format,
 }
 
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "For this session: `source <(pointsman completions bash)`. For good: write it where your shell looks, \
+                        such as ~/.local/share/bash-completion/completions/pointsman."
+)]
 pub(crate) struct Completions {
-    /// Which
+    /// The shell
     pub(crate) shell: Shell,
 }

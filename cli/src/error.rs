@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use aws::{AwsError, DeployError, OrderError, StartError, StoreError, SwitchError, TickError};
+use aws::{AwsError, DeployError, OrderError, RemoteError, StartError, StoreError, SwitchError, TickError};
 use domain::ConfigError;
-use lab::{catalog::FindError, drill::DrillError, package::PackageError, stage::StageError};
+use lab::{catalog::FindError, drill::DrillError, package::PackageError, region::RegionError, stage::StageError};
+use probe::ProbeError;
 
 use crate::exit;
 
@@ -15,6 +16,8 @@ pub(crate) enum CliError {
     Read { path: PathBuf, source: std::io::Error },
     #[error("failed to write {}: {source}", .path.display())]
     Write { path: PathBuf, source: std::io::Error },
+    #[error("{} is there already", .path.display())]
+    Exists { path: PathBuf },
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error("{0}")]
@@ -32,6 +35,10 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Order(#[from] OrderError),
     #[error(transparent)]
+    Probe(#[from] ProbeError),
+    #[error("no observer could look: {0}")]
+    Remote(#[from] RemoteError),
+    #[error(transparent)]
     Scenario(#[from] FindError),
     #[error(transparent)]
     Package(#[from] PackageError),
@@ -39,6 +46,8 @@ pub(crate) enum CliError {
     Stage(#[from] StageError),
     #[error(transparent)]
     Drill(#[from] DrillError),
+    #[error(transparent)]
+    Region(#[from] RegionError),
     #[error("the lab ended as {status} while it was set up; its log is {}", .log.display())]
     LabFailed { status: String, log: PathBuf },
     #[error("the lab (process {pid}) does not end")]
@@ -53,6 +62,7 @@ impl CliError {
     pub(crate) fn code(&self) -> exit::Code {
         match self {
             Self::Read { .. }
+            | Self::Exists { .. }
             | Self::Config(_)
             | Self::Usage(_)
             | Self::NotConfirmed
@@ -60,14 +70,19 @@ impl CliError {
             | Self::Drill(DrillError::Nothing(_)) => exit::USAGE,
             Self::Order(OrderError::Refused(_)) => exit::REFUSED,
             Self::NotVerified { .. } | Self::Drill(DrillError::NotSteady { .. }) => exit::UNHEALTHY,
-            Self::Aws(_) => exit::AWS,
+            Self::Aws(_) | Self::Remote(_) => exit::AWS,
             Self::Start(error) => start_code(error),
             Self::Deploy(error) => deploy_code(error),
             Self::Tick(error) | Self::Order(OrderError::Tick(error)) => tick_code(error),
             Self::Stage(error) | Self::Drill(DrillError::Stage(error)) => stage_code(error),
+            Self::Drill(DrillError::Switch(_)) => exit::AWS,
+            Self::Drill(DrillError::Start(error)) => start_code(error),
             Self::Write { .. }
+            | Self::Drill(DrillError::Stopped)
             | Self::Interrupted
+            | Self::Probe(_)
             | Self::Package(_)
+            | Self::Region(_)
             | Self::LabFailed { .. }
             | Self::LabStuck { .. } => exit::UNEXPECTED,
         }
@@ -75,7 +90,10 @@ impl CliError {
 
     pub(crate) fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Read { .. } => "name the file with --config, or set POINTSMAN_CONFIG",
+            Self::Read { .. } => {
+                "name the file with --config or POINTSMAN_CONFIG; `pointsman init` writes one to begin with"
+            }
+            Self::Exists { .. } => "--force overwrites it, --print shows what would be written",
             Self::Config(_)
             | Self::Stage(StageError::Config(_))
             | Self::Drill(DrillError::Stage(StageError::Config(_))) => {
@@ -89,6 +107,7 @@ impl CliError {
             Self::Aws(error) | Self::Start(StartError::Aws(error)) | Self::Deploy(DeployError::Aws(error)) => {
                 error.hint()
             }
+            Self::Remote(RemoteError::Aws(error)) => error.hint(),
             Self::Start(StartError::NotDeployed { .. }) => {
                 "deploy it first with `pointsman deploy`, or name another --config"
             }

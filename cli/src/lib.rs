@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod error;
 pub mod exit;
+mod live;
 mod printer;
 mod signals;
 mod target;
@@ -54,6 +55,8 @@ async fn run(args: &Args, printer: &Printer) -> Result<exit::Code, error::CliErr
     match &args.command {
         Command::Drill(drill) => commands::drill::run(drill, printer).await,
         Command::Lab(lab) => commands::lab::run(lab, printer).await,
+        Command::Init(init) => commands::init::run(global, init, printer),
+        Command::Check(check) => commands::check::run(global, check, printer).await,
         Command::Status(status) => commands::status::run(global, status, printer).await,
         Command::Deploy(deploy) => commands::deploy::run(global, deploy, printer).await,
         Command::Destroy(destroy) => commands::deploy::destroy(global, destroy, printer).await,

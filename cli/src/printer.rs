@@ -22,6 +22,11 @@ impl Printer {
         Self { output, progress: !no_progress && std::io::stderr().is_terminal() }
     }
 
+    /// Whether somebody watches who wants more than lines.
+    pub(crate) fn has_progress(self) -> bool {
+        self.progress
+    }
+
     pub(crate) fn output(self) -> Output {
         self.output
     }
@@ -33,6 +38,13 @@ impl Printer {
             Output::Json => {
                 anstream::println!("{}", serde_json::to_string_pretty(value).expect("results are plain data"));
             }
+        }
+    }
+
+    /// A result for machines alone: people are told beside the results.
+    pub(crate) fn machine<T: Serialize>(self, value: &T) {
+        if self.output == Output::Json {
+            self.result(value, String::new);
         }
     }
 
@@ -89,6 +101,14 @@ impl Activity {
         match &self.bar {
             Some(bar) => bar.suspend(|| anstream::eprintln!("{text}")),
             None => anstream::eprintln!("{text}"),
+        }
+    }
+
+    /// A result while more is to come.
+    pub(crate) fn print(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| anstream::print!("{text}")),
+            None => anstream::print!("{text}"),
         }
     }
 

@@ -15,9 +15,7 @@ pub(crate) struct Target {
 impl Target {
     /// Reads the configuration, asks AWS who we are, and says so.
     pub(crate) async fn load(global: &Global, printer: &Printer) -> Result<Self, CliError> {
-        let path = &global.config;
-        let source = std::fs::read_to_string(path).map_err(|source| CliError::Read { path: path.clone(), source })?;
-        let config = Config::parse(&path.display().to_string(), &source)?;
+        let config = config(global)?;
         let session = Session::load(SessionOptions {
             profile: global.profile.clone(),
             region: global.region.clone(),
@@ -31,12 +29,29 @@ impl Target {
         Ok(Self { config, session, names })
     }
 
-    /// The controller of what is deployed, which is what counts, whatever the file says.
+    /// What is deployed, which is what counts, whatever the file says.
+    pub(crate) async fn deployed(&self) -> Result<Function, CliError> {
+        Ok(Function::deployed(&self.session, &self.names, &self.config.control_region).await?)
+    }
+
+    /// The controller of what is deployed.
     pub(crate) async fn controller(&self) -> Result<(Function, Controller), CliError> {
-        let function = Function::deployed(&self.session, &self.names, &self.config.control_region).await?;
+        let function = self.deployed().await?;
         let controller = Controller::new(&function)?;
         Ok((function, controller))
     }
+}
+
+/// The configuration that `--config` names.
+pub(crate) fn config(global: &Global) -> Result<Config, CliError> {
+    let path = &global.config;
+    let source = std::fs::read_to_string(path).map_err(|source| CliError::Read { path: path.clone(), source })?;
+    Ok(Config::parse(&path.display().to_string(), &source)?)
+}
+
+/// The services meant by `--service`: that one, or all.
+pub(crate) fn services<'a>(all: &'a [Service], named: Option<&DnsName>) -> Result<&'a [Service], CliError> {
+    Ok(if named.is_some() { std::slice::from_ref(service(all, named)?) } else { all })
 }
 
 /// The service meant by `--service`, which may be left out where there is one.

@@ -29,6 +29,7 @@ fn every_command_works_on_a_lab() {
     let lab = Lab::up(&scenario(), 4);
     only_one_lab_is_up(&lab);
     status_tells_where_things_stand(&lab);
+    every_observer_can_be_asked_to_look(&lab);
     a_dry_run_changes_nothing(&lab);
     nobody_answers_so_nothing_is_done(&lab);
     an_order_is_carried_out_once(&lab);
@@ -75,6 +76,27 @@ fn status_tells_where_things_stand(lab: &Lab) {
         assert!(text.contains(word), "{word}: {text}");
     }
     assert_eq!(lab.answering(), Some(FIRST));
+}
+
+fn every_observer_can_be_asked_to_look(lab: &Lab) {
+    let check = lab.run(&["check", "--remote", "--output", "json"]).exits(0);
+    let looks: Vec<Value> =
+        serde_json::Deserializer::from_str(&check.stdout).into_iter().collect::<Result<_, _>>().unwrap();
+    let mut observers: Vec<_> = looks.iter().map(|look| look["observer"].as_str().unwrap()).collect();
+    observers.sort_unstable();
+    let mut expected = OBSERVERS;
+    expected.sort_unstable();
+    assert_eq!(observers, expected);
+    for look in &looks {
+        assert_eq!(look["service"], *lab.service());
+        assert_eq!(look["verdicts"], json!({ FIRST: "up", OTHER: "up" }), "{look:#}");
+        assert_eq!(look["answering"], json!({ "region": FIRST }), "{look:#}");
+        assert!(look["endpoints"].as_array().is_some_and(|endpoints| !endpoints.is_empty()), "{look:#}");
+    }
+    let here = lab.run(&["check", "--output", "json"]).exits(0).json();
+    assert_eq!((&here["observer"], &here["verdicts"]), (&json!("local"), &looks[0]["verdicts"]));
+    let table = lab.run(&["check", "--remote"]).exits(0).stdout;
+    assert!(OBSERVERS.iter().all(|observer| table.contains(observer)), "{table}");
 }
 
 fn a_dry_run_changes_nothing(lab: &Lab) {

@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::fs;
+use std::{collections::BTreeMap, fs};
 
 use serde_json::Value;
 use support::{
@@ -13,7 +13,7 @@ use support::{
 use tempfile::TempDir;
 
 /// What every report has, whatever happened (contracts.md).
-const FIELDS: [&str; 14] = [
+const FIELDS: [&str; 16] = [
     "scenario",
     "seed",
     "emulator",
@@ -28,6 +28,8 @@ const FIELDS: [&str; 14] = [
     "exemptions",
     "holds",
     "expectations",
+    "verdicts",
+    "partial",
 ];
 const METRICS: [&str; 14] = [
     "detection_s",
@@ -46,27 +48,43 @@ const METRICS: [&str; 14] = [
     "switches",
 ];
 
-/// Drills, checks all that holds for every scenario, and returns the report.
-fn drill(scenario: &str) -> Value {
+/// Drills these side by side, checks all that holds for every scenario, and returns the reports.
+fn rehearse(scenarios: &[&str], options: &[&str]) -> BTreeMap<String, Value> {
     let place = workspace();
     let before = traces::run_folders(&place);
     let folder = TempDir::new().unwrap();
-    let report = folder.path().join("report");
-    let arguments = ["drill", scenario, "--no-progress", "--report", report.to_str().unwrap()];
+    let to = folder.path().join("report");
+    let arguments = [&["drill"], scenarios, options, &["--no-progress", "--report", to.to_str().unwrap()]].concat();
     let mut program = Program::start(pointsman(&place, arguments));
     let ended = program.end(seconds(240));
     let left = program.processes();
-    let report = fs::read_to_string(report.join("report.json")).unwrap_or_default();
-    assert_eq!(ended.code(), Some(0), "{ended}\n{report}");
+    let read = |name: &str| {
+        let own = if scenarios.len() > 1 { to.join(name) } else { to.clone() };
+        let report = fs::read_to_string(own.join("report.json")).unwrap_or_default();
+        (name.to_owned(), serde_json::from_str(&report).unwrap_or_else(|_| panic!("no report of {name}: {ended}")))
+    };
+    let reports: BTreeMap<String, Value> = scenarios.iter().map(|name| read(name)).collect();
+    let unmet = |report: &Value| {
+        let all = report["expectations"].as_array().unwrap().clone();
+        all.into_iter().filter(|expectation| expectation["met"] != true).collect::<Vec<_>>()
+    };
+    let unmet: BTreeMap<_, _> = reports.iter().map(|(name, report)| (name, unmet(report))).collect();
+    assert_eq!(ended.code(), Some(0), "{unmet:#?}\n{ended}");
     assert!(left.is_empty(), "left behind: {left:#?}");
     let folders: Vec<_> = traces::run_folders(&place).difference(&before).cloned().collect();
     assert!(folders.is_empty(), "left behind in .pointsman/run: {folders:?}");
+    for (name, report) in &reports {
+        check(name, report);
+    }
+    reports
+}
 
-    let report: Value = serde_json::from_str(&report).unwrap();
+/// What holds for every report.
+fn check(name: &str, report: &Value) {
     for field in FIELDS {
         assert!(report.get(field).is_some(), "no `{field}`: {report:#}");
     }
-    assert_eq!(report["scenario"], scenario);
+    assert_eq!(report["scenario"], name);
     let metrics = &report["metrics"];
     for name in METRICS {
         let value = metrics.get(name).unwrap_or_else(|| panic!("no `{name}`: {metrics:#}"));
@@ -77,12 +95,13 @@ fn drill(scenario: &str) -> Value {
     assert!(metrics["requests"].as_u64().unwrap() > 0);
     assert!(!report["exemptions"].as_array().unwrap().is_empty(), "a lab says what it exempts itself from");
     for expectation in report["expectations"].as_array().unwrap() {
-        assert_eq!(expectation["met"], true, "{expectation:#}");
+        assert_eq!(expectation["met"], true, "{name}: {expectation:#}");
     }
     let times: Vec<_> =
         report["timeline"].as_array().unwrap().iter().map(|event| event["t"].as_f64().unwrap()).collect();
     assert!(times.is_sorted(), "{times:?}");
-    report
+    let said = report["verdicts"].as_array().unwrap();
+    assert!(said.iter().any(|said| said["verdict"] == "up"), "{name}: nobody ever saw a region up: {said:?}");
 }
 
 /// When the first event of a kind happened, and where.
@@ -96,15 +115,35 @@ fn metric(report: &Value, name: &str) -> f64 {
     report["metrics"][name].as_f64().unwrap_or_else(|| panic!("{name} was not measured: {:#}", report["unmeasured"]))
 }
 
-fn count(report: &Value, name: &str) -> u64 {
-    report["metrics"][name].as_u64().unwrap_or_else(|| panic!("{name} was not counted: {:#}", report["metrics"]))
+fn detail<'a>(report: &'a Value, event: &str) -> &'a str {
+    let events = report["timeline"].as_array().unwrap();
+    let found = events.iter().find(|it| it["event"] == event).unwrap_or_else(|| panic!("no {event}: {events:#?}"));
+    found["detail"].as_str().unwrap()
+}
+
+/// Latency at the median, in milliseconds of life.
+fn p50(report: &Value, when: &str) -> f64 {
+    report["metrics"]["latency_ms"][when]["p50"].as_f64().unwrap()
 }
 
 #[test]
-fn an_outage_moves_the_traffic_and_its_end_brings_it_back() {
-    let report = drill("region-outage");
+fn outage_flapping_and_latency_side_by_side() {
+    let reports = rehearse(&["region-outage", "flapping", "latency-spike"], &[]);
+    an_outage_moves_the_traffic_and_its_end_brings_it_back(&reports["region-outage"]);
+
+    let flapping = &reports["flapping"];
+    assert_eq!(first(flapping, "decision"), None, "short blips move nothing");
+    assert!(first(flapping, "first_bad_probe").is_some(), "the blips were not even seen: {:#}", flapping["timeline"]);
+
+    let spike = &reports["latency-spike"];
+    assert!(p50(spike, "during") > p50(spike, "before") + 150.0, "{:#}", spike["metrics"]);
+    let said = spike["verdicts"].as_array().unwrap();
+    assert!(said.iter().any(|said| said["verdict"] == "degraded"), "nobody saw that it was slow: {said:?}");
+}
+
+fn an_outage_moves_the_traffic_and_its_end_brings_it_back(report: &Value) {
     // With rounds of 1 s.
-    assert!(metric(&report, "decision_s") <= 5.0, "{:#}", report["metrics"]);
+    assert!(metric(report, "decision_s") <= 5.0, "{:#}", report["metrics"]);
     let events = [
         ("fault_injected", "eu-west-1"),
         ("first_bad_probe", "eu-west-1"),
@@ -119,44 +158,86 @@ fn an_outage_moves_the_traffic_and_its_end_brings_it_back() {
         ("failback_done", "eu-west-1"),
     ];
     let found = events.map(|(event, region)| {
-        let (t, at) = first(&report, event).unwrap_or_else(|| panic!("no {event}: {:#}", report["timeline"]));
+        let (t, at) = first(report, event).unwrap_or_else(|| panic!("no {event}: {:#}", report["timeline"]));
         assert_eq!(at, region, "{event}");
         t
     });
     assert!(found.is_sorted(), "{found:?}");
-    assert_eq!(count(&report, "false_failovers"), 0);
-    assert_eq!(count(&report, "missed"), 0);
 }
 
 #[test]
-fn short_blips_move_nothing() {
-    let report = drill("flapping");
-    assert_eq!(report["faults"].as_array().unwrap().len(), 5);
-    assert_eq!(count(&report, "false_failovers"), 0);
-    assert_eq!(count(&report, "switches"), 0);
-    assert_eq!(first(&report, "decision"), None);
-    assert!(first(&report, "first_bad_probe").is_some(), "the blips were not even seen: {:#}", report["timeline"]);
+fn nowhere_to_go_and_a_liar_side_by_side() {
+    let reports = rehearse(&["both-down", "observer-lies"], &[]);
+    let both = &reports["both-down"];
+    assert!(both["holds"].as_array().unwrap().contains(&"all_regions_down".into()), "{}", both["holds"]);
+    assert_eq!(first(both, "decision"), None);
+    assert_eq!(first(both, "dns_answer_changed"), None);
+
+    let lies = &reports["observer-lies"];
+    assert_eq!(first(lies, "decision"), None);
+    let lied = |said: &&Value| said["verdict"] == "down";
+    let said = lies["verdicts"].as_array().unwrap();
+    assert!(said.iter().any(|said| lied(&said)), "the lie was never told: {said:?}");
+    assert!(said.iter().filter(lied).all(|said| said["observer"] == "us-west-2"), "{said:?}");
 }
 
 #[test]
-fn with_nowhere_to_go_it_stays_and_says_why() {
-    let report = drill("both-down");
-    assert!(report["holds"].as_array().unwrap().contains(&"all_regions_down".into()), "{}", report["holds"]);
-    assert_eq!(count(&report, "switches"), 0);
-    assert_eq!(first(&report, "decision"), None);
-    assert_eq!(first(&report, "dns_answer_changed"), None);
+fn an_empty_answer_three_regions_and_stale_clients_side_by_side() {
+    let reports = rehearse(&["dns-empty", "three-regions", "stale-clients"], &[]);
+    let empty = &reports["dns-empty"];
+    assert!(detail(empty, "first_bad_probe").contains("dns_empty"), "{}", detail(empty, "first_bad_probe"));
+
+    let three = &reports["three-regions"];
+    let last = three["timeline"].as_array().unwrap().iter().rfind(|event| event["event"] == "decision").unwrap();
+    assert_eq!(last["region"], "another-cloud");
+
+    let stale = &reports["stale-clients"];
+    assert!(metric(stale, "answer_s") <= 20.0);
+    assert!(stale["unmeasured"]["failover_s"].is_string(), "a quarter of the clients never moves");
 }
 
 #[test]
-fn a_brownout_that_health_checks_do_not_see_is_left() {
-    let report = drill("brownout");
-    let (decided, to) = first(&report, "decision").unwrap();
-    assert_eq!(to, "us-east-1");
-    assert!(first(&report, "dns_answer_changed").is_some_and(|(t, at)| t > decided && at == "us-east-1"));
-    assert_eq!(count(&report, "missed"), 0);
-    assert_eq!(count(&report, "switches"), 1);
-    let decision = report["timeline"].as_array().unwrap().iter().find(|event| event["event"] == "decision").unwrap();
-    let why = decision["detail"].as_str().unwrap();
+fn errors_a_failback_by_hand_and_a_lost_observer_side_by_side() {
+    let reports = rehearse(&["error-burst", "failback-by-hand", "observer-loss"], &[]);
+    assert!(detail(&reports["error-burst"], "first_bad_probe").contains("http_status"));
+
+    let by_hand = &reports["failback-by-hand"];
+    let why = detail(by_hand, "failback_decision");
+    assert!(why.contains("by the drill") && why.contains("the database has caught up"), "{why}");
+
+    let loss = &reports["observer-loss"];
+    assert_eq!(first(loss, "decision"), None);
+    let cut_off = |said: &&Value| said["observer"] == "eu-central-1" && said["region"] == "eu-west-1";
+    let said: Vec<_> = loss["verdicts"].as_array().unwrap().iter().filter(cut_off).map(|it| &it["verdict"]).collect();
+    assert!(said.contains(&&Value::from("down")), "it was never cut off: {said:?}");
+}
+
+#[test]
+fn a_burning_cpu_alone_and_after_other_faults() {
+    let reports = rehearse(&["cpu-saturation", "sequential"], &[]);
+    let burning = &reports["cpu-saturation"];
+    assert_eq!(first(burning, "decision"), None);
+    let sequential = &reports["sequential"];
+    let left: Vec<_> = sequential["faults"].as_array().unwrap().iter().map(|it| &it["metrics"]["answer_s"]).collect();
+    assert!(left[0].is_number() && left[1].is_number() && left[2].is_null(), "{left:?}");
+}
+
+#[test]
+fn beside_route_53_alone_we_are_sooner_and_see_a_brownout() {
+    let reports = rehearse(&["region-outage", "brownout"], &["--compare", "native"]);
+    let outage = &reports["region-outage"]["comparison"];
+    let of = |controller: &str, metric: &str| {
+        let metrics = &outage[controller]["metrics"];
+        metrics[metric].as_f64().unwrap_or_else(|| panic!("{controller}: no {metric}: {metrics:#}"))
+    };
+    assert!(of("pointsman", "answer_s") <= of("native", "answer_s") / 2.0, "{outage:#}");
+    assert!(of("pointsman", "failover_s") <= of("native", "failover_s") * 0.75, "{outage:#}");
+    assert!(of("pointsman", "availability") >= of("native", "availability") - 0.001, "{outage:#}");
+
+    let brownout = &reports["brownout"];
+    let why = detail(brownout, "decision");
     assert!(why.contains("orders") && why.contains("users"), "one deep path corroborates the other: {why}");
     assert!(!why.contains("health"), "/health is fine: {why}");
+    let native = &brownout["comparison"]["native"]["metrics"];
+    assert_eq!((&native["answer_s"], &native["missed"]), (&Value::Null, &Value::from(1)), "native never leaves it");
 }

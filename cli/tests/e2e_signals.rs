@@ -6,8 +6,9 @@ mod support;
 use std::{collections::BTreeSet, ffi::OsString, fs};
 
 use nix::sys::signal::Signal;
+use serde_json::Value;
 use support::{
-    program::{Program, pointsman},
+    program::{Finished, Program, pointsman},
     seconds, traces, until, workspace,
 };
 use tempfile::TempDir;
@@ -43,16 +44,40 @@ impl Drill {
         traces::run_folders(&workspace()).difference(&self.before).cloned().collect()
     }
 
-    /// It ends as told, and nothing of it is left.
-    fn stops_on(mut self, signal: Signal) {
+    fn signal(&mut self, signal: Signal) {
         let lab = traces::of_lab(self.program.pid());
         assert!(!lab.is_empty(), "there is a lab to be ended: {}", self.program);
         self.program.signal(signal);
-        let ended = self.program.end(seconds(15)).exits(1).says(&["stopped by a signal"]);
+    }
+
+    fn leaves_nothing(&mut self, ended: &Finished) {
         let left = self.program.processes();
         assert!(left.is_empty(), "left behind: {left:#?}\n{ended}");
         assert_eq!(self.folders(), Vec::<OsString>::new(), "left behind in .pointsman/run");
-        assert!(fs::read_dir(self.report.path()).unwrap().next().is_none(), "half a drill has no report");
+    }
+
+    fn report(&self) -> Option<Value> {
+        let report = fs::read(self.report.path().join("report.json")).ok()?;
+        Some(serde_json::from_slice(&report).unwrap())
+    }
+
+    /// Before the load began there is nothing to report.
+    fn stops_on(mut self, signal: Signal) {
+        self.signal(signal);
+        let ended = self.program.end(seconds(15)).exits(1).says(&["stopped by a signal"]);
+        self.leaves_nothing(&ended);
+        assert_eq!(self.report(), None);
+    }
+
+    /// What was seen until then is reported.
+    fn ends_early_on(mut self, signal: Signal) {
+        self.signal(signal);
+        let ended = self.program.end(seconds(15)).exits(3);
+        self.leaves_nothing(&ended);
+        let report = self.report().unwrap();
+        assert_eq!(report["partial"], true);
+        assert_eq!(report["timeline"][0]["event"], "fault_injected", "{report:#}");
+        assert!(report["metrics"]["requests"].as_u64().unwrap() > 0);
     }
 }
 
@@ -70,12 +95,23 @@ fn sigterm_while_the_emulator_starts() {
 
 #[test]
 fn sigint_in_the_middle() {
-    Drill::in_its_middle().stops_on(Signal::SIGINT);
+    Drill::in_its_middle().ends_early_on(Signal::SIGINT);
+}
+
+#[test]
+fn a_second_sigint_ends_it_at_once() {
+    let mut drill = Drill::in_its_middle();
+    drill.signal(Signal::SIGINT);
+    drill.program.signal(Signal::SIGINT);
+    let ended = drill.program.end(seconds(15));
+    // The second one may come when all is done.
+    assert!(matches!(ended.code(), Some(1 | 3)), "{ended}");
+    drill.leaves_nothing(&ended);
 }
 
 #[test]
 fn sigterm_in_the_middle() {
-    Drill::in_its_middle().stops_on(Signal::SIGTERM);
+    Drill::in_its_middle().ends_early_on(Signal::SIGTERM);
 }
 
 #[test]

@@ -10,13 +10,15 @@ use support::{
     workspace,
 };
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 17] = [
     "",
     "drill",
     "lab",
     "lab up",
     "lab down",
     "lab status",
+    "init",
+    "check",
     "status",
     "deploy",
     "destroy",
@@ -46,6 +48,12 @@ fn help_texts_are_as_checked_in() {
         }
     }
     assert!(wrong.is_empty(), "differ (POINTSMAN_BLESS=1 writes them anew):\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn without_a_command_the_help_is_shown() {
+    let ended = program::run(pointsman::<&str>(&workspace(), []), program::COMMAND).exits(2);
+    ended.says(&["Usage: pointsman", "Commands:", "Begin with `pointsman drill`"]);
 }
 
 /// A command that is new has a file too.

@@ -1,8 +1,10 @@
 //! `cargo xtask bench`: measures what has a bound, on this machine.
 
 mod cold_start;
+mod compare;
 mod drill;
 mod figure;
+mod fleet;
 mod machine;
 mod processes;
 mod round;
@@ -36,6 +38,8 @@ pub(crate) enum Part {
     Zip,
     Ship,
     ColdStart,
+    Compare,
+    Fleet,
 }
 
 impl Part {
@@ -46,15 +50,18 @@ impl Part {
             Self::Zip => "zip",
             Self::Ship => "--ship",
             Self::ColdStart => "cold-start",
+            Self::Compare => "compare",
+            Self::Fleet => "fleet",
         }
     }
 
     /// What cargo has to build for it.
     fn build(self) -> &'static [&'static str] {
         match self {
-            Self::Drill | Self::Zip | Self::ColdStart => &["build", "--release"],
+            Self::Drill | Self::Zip | Self::ColdStart | Self::Compare => &["build", "--release"],
             // The whole workspace, not `-p probe`: with fewer features the drill's dependencies would be built again.
             Self::Round => &["build", "--release", "--workspace", "--example", "many"],
+            Self::Fleet => &["build", "--release", "--workspace", "--example", "fleet"],
             Self::Ship => &["build", "--profile", "ship", "--bin", "checker", "--bin", "failover"],
         }
     }
@@ -66,13 +73,16 @@ impl Part {
             Self::Zip => size::measure(place, "release", size::DRILLED),
             Self::Ship => size::measure(place, "ship", size::SHIPPED),
             Self::ColdStart => cold_start::measure(place),
+            Self::Compare => compare::measure(place),
+            Self::Fleet => fleet::measure(place),
         }
     }
 }
 
 /// The parts that the arguments name; without any, all but `--ship`, which takes long. None where one is unknown.
 pub(crate) fn parts(arguments: impl Iterator<Item = OsString>) -> Option<BTreeSet<Part>> {
-    const ALL: [Part; 5] = [Part::Drill, Part::Round, Part::Zip, Part::ColdStart, Part::Ship];
+    const ALL: [Part; 7] =
+        [Part::Drill, Part::Round, Part::Zip, Part::ColdStart, Part::Compare, Part::Fleet, Part::Ship];
     let mut parts = arguments
         .map(|argument| ALL.into_iter().find(|part| argument == part.name()))
         .collect::<Option<BTreeSet<_>>>()?;
@@ -166,11 +176,11 @@ mod tests {
 
     #[test]
     fn arguments_choose_parts() {
-        let all = [Part::Drill, Part::Round, Part::Zip, Part::ColdStart];
+        let all = [Part::Drill, Part::Round, Part::Zip, Part::ColdStart, Part::Compare, Part::Fleet];
         assert_eq!(named(&[]).unwrap(), all);
         assert_eq!(named(&["zip", "drill"]).unwrap(), [Part::Drill, Part::Zip]);
         assert_eq!(named(&["zip", "--ship"]).unwrap(), [Part::Zip, Part::Ship]);
-        assert_eq!(named(&["--ship"]).unwrap(), [Part::Drill, Part::Round, Part::Zip, Part::Ship, Part::ColdStart]);
+        assert_eq!(named(&["--ship"]).unwrap(), [&all[..3], &[Part::Ship], &all[3..]].concat());
         assert_eq!(named(&["zips"]), None);
     }
 }

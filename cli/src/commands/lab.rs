@@ -14,7 +14,6 @@ use lab::{
     catalog,
     drill::until_steady,
     package::Source,
-    scenario::Scenario,
     stage::{Stage, StageOptions},
 };
 use nix::{
@@ -22,10 +21,11 @@ use nix::{
     unistd::Pid,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::{
-    args::{LabCommand, LabOptions},
-    commands::drill::show_setup,
+    args::{LabCommand, LabOptions, LabSettings},
+    commands::{drill::show_setup, region},
     error::CliError,
     exit,
     printer::Printer,
@@ -46,6 +46,7 @@ struct Running {
     speed: f64,
     endpoint_url: String,
     config: PathBuf,
+    ca: PathBuf,
     service: String,
     name_servers: Vec<String>,
     regions: BTreeMap<String, RegionAddresses>,
@@ -63,23 +64,31 @@ pub(crate) async fn run(command: &LabCommand, printer: &Printer) -> Result<exit:
         LabCommand::Serve(options) => serve(options, printer).await,
         LabCommand::Down => down(printer).await,
         LabCommand::Status => Ok(status(printer)),
+        LabCommand::Region(region) => region::run(region).await,
     }
 }
 
-/// What a drill or a lab is made from.
-pub(crate) fn stage_options(options: &LabOptions) -> Result<StageOptions, CliError> {
-    if options.emulator != "ministack" {
-        return Err(CliError::Usage(format!("--emulator {}: this version knows `ministack` only", options.emulator)));
+/// What a lab is made from.
+fn stage_options(options: &LabOptions) -> Result<StageOptions, CliError> {
+    stage(std::slice::from_ref(&options.scenario), &options.settings)
+}
+
+/// What a drill of these scenarios is made from.
+pub(crate) fn stage(scenarios: &[String], settings: &LabSettings) -> Result<StageOptions, CliError> {
+    if settings.emulator != "ministack" {
+        return Err(CliError::Usage(format!("--emulator {}: this version knows `ministack` only", settings.emulator)));
     }
-    let mut scenario = catalog::find(&options.scenario)?;
-    if let Some(speed) = options.speed {
-        if !(1.0..=20.0).contains(&speed) {
-            return Err(CliError::Usage(format!("--speed {speed}: not between 1 and 20")));
-        }
-        scenario.speed = speed;
+    if let Some(speed) = settings.speed.filter(|speed| !(1.0..=20.0).contains(speed)) {
+        return Err(CliError::Usage(format!("--speed {speed}: not between 1 and 20")));
     }
-    scenario.seed = options.seed.unwrap_or(scenario.seed);
-    let source = match &options.artifacts {
+    let scenario = |name: &String| {
+        let mut scenario = catalog::find(name)?;
+        scenario.speed = settings.speed.unwrap_or(scenario.speed);
+        scenario.seed = settings.seed.unwrap_or(scenario.seed);
+        Ok::<_, CliError>(scenario)
+    };
+    let scenarios = scenarios.iter().map(scenario).collect::<Result<_, _>>()?;
+    let source = match &settings.artifacts {
         Some(folder) => Source::Artifacts(folder.clone()),
         None => Source::find()?,
     };
@@ -87,7 +96,8 @@ pub(crate) fn stage_options(options: &LabOptions) -> Result<StageOptions, CliErr
         Source::Workspace(workspace) => workspace.join(FOLDER),
         Source::Artifacts(_) => PathBuf::from(FOLDER),
     };
-    Ok(StageOptions { scenario, source, folder })
+    let program = std::env::current_exe().map_err(|source| CliError::Read { path: "/proc/self/exe".into(), source })?;
+    Ok(StageOptions { scenarios, source, folder, program })
 }
 
 fn running_file(folder: &Path) -> PathBuf {
@@ -121,9 +131,9 @@ async fn up(options: &LabOptions, printer: &Printer) -> Result<exit::Code, CliEr
     let program = std::env::current_exe().map_err(|source| CliError::Read { path: "/proc/self/exe".into(), source })?;
     let mut command = Command::new(&program);
     command.args(["--no-progress", "lab", "serve", &options.scenario]);
-    command.args(options.speed.map(|speed| format!("--speed={speed}")));
-    command.args(options.seed.map(|seed| format!("--seed={seed}")));
-    command.args(options.artifacts.as_ref().map(|folder| format!("--artifacts={}", folder.display())));
+    command.args(options.settings.speed.map(|speed| format!("--speed={speed}")));
+    command.args(options.settings.seed.map(|seed| format!("--seed={seed}")));
+    command.args(options.settings.artifacts.as_ref().map(|folder| format!("--artifacts={}", folder.display())));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(out).process_group(0);
     let mut child = command.spawn().map_err(|source| CliError::Read { path: program, source })?;
     let mut shown = 0;
@@ -171,6 +181,7 @@ fn exports(running: &Running) -> String {
     let mut lines = vec![
         format!("export AWS_ENDPOINT_URL={}", running.endpoint_url),
         format!("export POINTSMAN_CONFIG={}", running.config.display()),
+        format!("export SSL_CERT_FILE={}", running.ca.display()),
         "export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1".to_owned(),
     ];
     if let Some((host, port)) = running.name_servers.first().and_then(|server| server.rsplit_once(':')) {
@@ -197,7 +208,7 @@ async fn serve(options: &LabOptions, printer: &Printer) -> Result<exit::Code, Cl
     };
     let stage = signals::or_interrupted(up).await?;
     let file = running_file(&options.folder);
-    write_running(&file, &stage, &options.scenario).map_err(|source| CliError::Write { path: file.clone(), source })?;
+    write_running(&file, &stage).map_err(|source| CliError::Write { path: file.clone(), source })?;
     signals::asked_to_stop().await;
     let ended = stage.down().await;
     // Gone already is as good.
@@ -206,8 +217,9 @@ async fn serve(options: &LabOptions, printer: &Printer) -> Result<exit::Code, Cl
     Ok(exit::DONE)
 }
 
-fn write_running(file: &Path, stage: &Stage, scenario: &Scenario) -> io::Result<()> {
-    let regions = stage.regions.iter().map(|(name, region)| {
+fn write_running(file: &Path, stage: &Stage) -> io::Result<()> {
+    let play = &stage.plays[0];
+    let regions = play.regions.iter().map(|(name, region)| {
         let addresses = RegionAddresses {
             serves: region.address().to_string(),
             faults: format!("http://{}/faults", region.admin()),
@@ -216,11 +228,12 @@ fn write_running(file: &Path, stage: &Stage, scenario: &Scenario) -> io::Result<
     });
     let running = Running {
         pid: Pid::this().as_raw(),
-        scenario: scenario.name.clone(),
-        speed: scenario.speed,
+        scenario: play.scenario.name.clone(),
+        speed: play.scenario.speed,
         endpoint_url: stage.proxy.endpoint(),
         config: stage.config_file.clone(),
-        service: stage.service().name.to_string(),
+        ca: stage.ca.clone(),
+        service: play.name.to_string(),
         name_servers: stage.name_servers.addresses().iter().map(ToString::to_string).collect(),
         regions: regions.collect(),
     };
@@ -233,6 +246,7 @@ fn write_running(file: &Path, stage: &Stage, scenario: &Scenario) -> io::Result<
 async fn down(printer: &Printer) -> Result<exit::Code, CliError> {
     let Some(running) = running() else {
         printer.line("no lab is up");
+        printer.machine(&json!({ "ended": null }));
         return Ok(exit::DONE);
     };
     let pid = Pid::from_raw(running.pid);
@@ -246,6 +260,7 @@ async fn down(printer: &Printer) -> Result<exit::Code, CliError> {
         tokio::time::sleep(POLL).await;
     }
     printer.line("the lab is down");
+    printer.machine(&json!({ "ended": running.pid }));
     Ok(exit::DONE)
 }
 
@@ -255,5 +270,6 @@ fn status(printer: &Printer) -> exit::Code {
         return exit::DONE;
     }
     printer.line("no lab is up");
+    printer.machine(&None::<Running>);
     exit::UNHEALTHY
 }

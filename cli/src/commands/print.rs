@@ -1,9 +1,10 @@
 //! `schema` and `completions`.
 
 use clap::CommandFactory;
+use serde_json::json;
 
 use crate::{
-    args::{Args, Completions, Format, Schema},
+    args::{Args, Completions, Format, Output, Schema},
     exit,
     printer::Printer,
 };
@@ -21,6 +22,10 @@ pub(crate) fn schema(args: &Schema, printer: &Printer) -> exit::Code {
 pub(crate) fn completions(args: &Completions, printer: &Printer) -> exit::Code {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Args::command(), "pointsman", &mut script);
-    printer.raw(&String::from_utf8_lossy(&script));
+    let script = String::from_utf8_lossy(&script);
+    match printer.output() {
+        Output::Text => printer.raw(&script),
+        Output::Json => printer.machine(&json!({ "shell": args.shell.to_string(), "script": script })),
+    }
     exit::DONE
 }

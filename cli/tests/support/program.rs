@@ -77,8 +77,17 @@ impl Program {
 
     /// Waits until standard error says it.
     pub(crate) fn wait_for(&mut self, text: &str, within: Duration) {
+        self.wait_until(text, within, |program| &program.stderr);
+    }
+
+    /// Waits until it is in what standard output has.
+    pub(crate) fn wait_for_result(&mut self, text: &str, within: Duration) {
+        self.wait_until(text, within, |program| &program.stdout);
+    }
+
+    fn wait_until(&mut self, text: &str, within: Duration, stream: impl Fn(&Self) -> &Captured) {
         let deadline = Instant::now() + within;
-        while !self.stderr.text().contains(text) {
+        while !stream(self).text().contains(text) {
             let ended = self.child.try_wait().unwrap();
             assert!(ended.is_none() && Instant::now() < deadline, "`{text}` was not said ({ended:?}):\n{self}");
             thread::sleep(super::POLL);

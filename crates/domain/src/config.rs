@@ -114,6 +114,8 @@ pub struct LabExemption {
     pub speed: f64,
     /// The zone's authoritative servers, which a delegation can't name by port.
     pub name_servers: Vec<SocketAddr>,
+    /// Loopback addresses that observers probe from, so that one of them can be cut off.
+    pub sources: BTreeMap<RegionName, IpAddr>,
 }
 
 /// The whole configuration.
@@ -172,6 +174,12 @@ impl Config {
         self.resolvers.clone_from(&exemption.name_servers);
         self.lab = Some(exemption);
         self
+    }
+
+    /// The address that an observer probes from; none: the system's choice, as everywhere but in a lab.
+    #[must_use]
+    pub fn source(&self, observer: &RegionName) -> Option<IpAddr> {
+        self.lab.as_ref()?.sources.get(observer).copied()
     }
 
     /// Whether an address may be probed: public ones, and loopback under the lab's exemption.

@@ -1,6 +1,9 @@
 //! `pointsman.toml` as written; `resolve.rs` fills in the defaults and checks what stands there.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::Deserialize;
@@ -44,6 +47,9 @@ pub(crate) struct LabFile {
     pub(crate) speed: f64,
     /// The zone's authoritative servers, with ports; they also resolve for the probes.
     pub(crate) name_servers: Vec<String>,
+    /// Loopback addresses that observers probe from, so that one of them can be cut off.
+    #[serde(default)]
+    pub(crate) sources: BTreeMap<RegionName, IpAddr>,
 }
 
 fn default_stack() -> StackName {

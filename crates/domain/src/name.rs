@@ -1,9 +1,11 @@
 //! Names and numbers that must not be mistaken for one another.
 
-use std::{borrow::Borrow, fmt, str::FromStr};
+use std::{borrow::Borrow, fmt, str::FromStr, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::Period;
 
 /// Why a text is not the name that it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -173,6 +175,15 @@ impl fmt::Display for Epoch {
 #[serde(transparent)]
 pub struct Round(pub u64);
 
+impl Round {
+    /// The round that a moment, given since the Unix epoch, lies in.
+    #[must_use]
+    pub fn at(since_epoch: Duration, interval: Period) -> Self {
+        let round = since_epoch.as_nanos() / interval.0.as_nanos().max(1);
+        Self(u64::try_from(round).unwrap_or(u64::MAX))
+    }
+}
+
 impl fmt::Display for Round {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -193,5 +204,11 @@ mod tests {
         );
         assert!("a..b".parse::<DnsName>().is_err());
         assert!("-a".parse::<StackName>().is_err());
+    }
+
+    #[test]
+    fn a_round_has_the_same_number_for_everybody_in_it() {
+        let at = |millis| Round::at(Duration::from_millis(millis), Period::seconds(10)).0;
+        assert_eq!((at(0), at(9_999), at(10_000), at(1_763_723_455_000)), (0, 0, 1, 176_372_345));
     }
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::{
     Config, DnsName, Endpoint, Failback, HttpProbe, LabExemption, Mode, NativeReturn, Period, Policy, Preset, Probe,
-    ProbeKind, Region, Scheme, Service, Share, Targets, VerdictAs,
+    ProbeKind, Region, RegionName, Scheme, Service, Share, Targets, VerdictAs,
     config::NativeCheck,
     file::{CheckFile, ConfigFile, Kind, LabFile, PolicyFile, ProbeFile, RegionFile, ServiceFile},
     place::{
@@ -46,7 +46,7 @@ impl ConfigFile {
             }
             services.extend(service.resolve(&path, observers, problems));
         }
-        let lab = self.lab.map(|lab| lab.resolve(problems));
+        let lab = self.lab.map(|lab| lab.resolve(&self.observers, problems));
         let config = Config {
             stack: self.stack,
             control_region: self.control_region,
@@ -64,13 +64,19 @@ impl ConfigFile {
 }
 
 impl LabFile {
-    fn resolve(self, problems: &mut Problems) -> Option<LabExemption> {
+    fn resolve(self, observers: &[RegionName], problems: &mut Problems) -> Option<LabExemption> {
         if !(1.0..=20.0).contains(&self.speed) {
             problems.add(&[Key("lab"), Key("speed")], format!("{} is not between 1 and 20", self.speed));
             return None;
         }
         let name_servers = addresses(&[Key("lab"), Key("name_servers")], &self.name_servers, problems);
-        Some(LabExemption { speed: self.speed, name_servers })
+        for (observer, source) in &self.sources {
+            if !observers.contains(observer) || !source.is_loopback() {
+                let problem = format!("{observer} = {source}: a source is an observer's, and a loopback address");
+                problems.add(&[Key("lab"), Key("sources")], problem);
+            }
+        }
+        Some(LabExemption { speed: self.speed, name_servers, sources: self.sources })
     }
 }
 

@@ -6,12 +6,28 @@ use domain::ConfigError;
 
 use crate::scenario::Scenario;
 
-const SCENARIOS: [(&str, &str); 4] = [
-    ("region-outage", include_str!("../../../scenarios/region-outage.toml")),
-    ("flapping", include_str!("../../../scenarios/flapping.toml")),
-    ("both-down", include_str!("../../../scenarios/both-down.toml")),
-    ("brownout", include_str!("../../../scenarios/brownout.toml")),
-];
+macro_rules! scenarios {
+    ($($name:literal)*) => {
+        [$(($name, include_str!(concat!("../../../scenarios/", $name, ".toml")))),*]
+    };
+}
+
+const SCENARIOS: [(&str, &str); 14] = scenarios! {
+    "region-outage"
+    "flapping"
+    "both-down"
+    "brownout"
+    "latency-spike"
+    "error-burst"
+    "cpu-saturation"
+    "sequential"
+    "dns-empty"
+    "observer-loss"
+    "observer-lies"
+    "stale-clients"
+    "three-regions"
+    "failback-by-hand"
+};
 
 /// Why there is no such scenario.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +53,11 @@ pub enum FindError {
 
 fn known() -> String {
     SCENARIOS.map(|(name, _)| name).join(", ")
+}
+
+/// The scenarios that come with Pointsman: each one's name, and what it shows in a line.
+pub fn all() -> Result<Vec<Scenario>, ConfigError> {
+    SCENARIOS.iter().map(|(name, source)| Scenario::parse(&format!("scenarios/{name}.toml"), source)).collect()
 }
 
 /// The scenario of that name, or in that file.

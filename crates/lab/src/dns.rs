@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use domain::Period;
 use hickory_proto::op::{Edns, Header, HeaderCounts, Metadata, ResponseCode};
 use hickory_proto::rr::{Name as DnsName, RData, Record, RecordType as DnsType};
 use hickory_server::Server;
@@ -16,7 +17,10 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use route53::{Answer, Draw, Name, RecordType, Rrset};
 use tokio::net::{TcpListener, UdpSocket};
 
-use crate::hosted::{NameFault, Route53, ZoneAnswer};
+use crate::{
+    fault::NameFault,
+    hosted::{Route53, ZoneAnswer},
+};
 
 /// An idle TCP connection is closed after this long.
 const TCP_IDLE: Duration = Duration::from_secs(10);
@@ -123,8 +127,8 @@ impl Authority {
         let Ok(name) = info.query.name().to_string().parse::<Name>() else { return Reply::code(ResponseCode::Refused) };
         let kind = info.query.query_type();
         let fault = self.route53.fault(&name);
-        if let Some(NameFault::Slow(delay)) = fault {
-            tokio::time::sleep(delay).await;
+        if let Some(NameFault::Slow { delay }) = fault {
+            tokio::time::sleep(delay.0).await;
         }
         // A type that Route 53 does not hold is one that the name does not have.
         let known = kind.to_string().parse::<RecordType>().ok();
@@ -132,15 +136,48 @@ impl Authority {
         let Some(found) = self.route53.answer(&name, known.unwrap_or(RecordType::Soa), draw) else {
             return Reply::code(ResponseCode::Refused);
         };
-        let answer = match (fault, found.answer) {
-            (Some(NameFault::ServFail), _) => return Reply::code(ResponseCode::ServFail),
-            (Some(NameFault::NxDomain), _) | (_, Answer::NxDomain) => Answer::NxDomain,
+        let (fault, answer) = self.through_chain(fault, found.answer).await;
+        let answer = match (fault, answer) {
+            (Some(NameFault::Servfail), _) => return Reply::code(ResponseCode::ServFail),
+            (Some(NameFault::Nxdomain), _) | (_, Answer::NxDomain) => Answer::NxDomain,
             (Some(NameFault::Empty), _) => Answer::NoData,
+            (Some(NameFault::Ttl { ttl }), Answer::Records(sets)) if known.is_some() => {
+                let ttl = seconds(ttl);
+                Answer::Records(sets.into_iter().map(|set| Rrset { ttl, ..set }).collect())
+            }
             (_, answer) if known.is_some() => answer,
             _ => Answer::NoData,
         };
         to_reply(ZoneAnswer { answer, soa: found.soa })
     }
+}
+
+impl Authority {
+    /// A fault of a name that a chain of CNAMEs leads to: the chain ends there.
+    async fn through_chain(&self, fault: Option<NameFault>, answer: Answer) -> (Option<NameFault>, Answer) {
+        let Answer::Records(mut sets) = answer else { return (fault, answer) };
+        let faulty = |(place, set): (usize, &Rrset)| Some((place, self.route53.fault(&set.name)?));
+        match sets.iter().enumerate().skip(1).find_map(faulty) {
+            Some((_, NameFault::Servfail)) => (Some(NameFault::Servfail), Answer::Records(sets)),
+            Some((place, NameFault::Nxdomain | NameFault::Empty)) => {
+                sets.truncate(place);
+                (fault, Answer::Records(sets))
+            }
+            Some((place, NameFault::Ttl { ttl })) => {
+                sets[place].ttl = seconds(ttl);
+                (fault, Answer::Records(sets))
+            }
+            Some((_, NameFault::Slow { delay })) => {
+                tokio::time::sleep(delay.0).await;
+                (fault, Answer::Records(sets))
+            }
+            None => (fault, Answer::Records(sets)),
+        }
+    }
+}
+
+fn seconds(ttl: Period) -> u32 {
+    u32::try_from(ttl.0.as_secs()).unwrap_or(u32::MAX)
 }
 
 fn to_reply(ZoneAnswer { answer, soa }: ZoneAnswer) -> Reply {

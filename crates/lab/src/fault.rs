@@ -1,6 +1,6 @@
 //! What can be done to a region, to a name, and to an observer.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use domain::{Period, Share};
 use schemars::JsonSchema;
@@ -323,7 +323,8 @@ impl NameFault {
         match *self {
             Self::Slow { delay } => Self::Slow { delay: delay.scaled(speed) },
             Self::Ttl { ttl } => {
-                Self::Ttl { ttl: Period::seconds(ttl.scaled(speed).0.as_secs_f64().round().max(1.0) as u64) }
+                let to_the_nearest = ttl.scaled(speed).0 + Duration::from_millis(500);
+                Self::Ttl { ttl: Period::seconds(to_the_nearest.as_secs().max(1)) }
             }
             _ => self.clone(),
         }
@@ -377,48 +378,4 @@ impl fmt::Display for ObserverFault {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(json: &str) -> Result<Fault, String> {
-        serde_json::from_str(json).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn a_fault_survives_a_round_trip() {
-        let share = Share::try_from(0.4).unwrap();
-        for fault in [
-            Fault::Down,
-            Fault::Hang,
-            Fault::Latency { delay: Period::millis(200), jitter: Period::millis(50) },
-            Fault::Errors { share, paths: Paths::User },
-        ] {
-            let json = serde_json::to_string(&fault).unwrap();
-            assert_eq!(read(&json), Ok(fault), "{json}");
-        }
-    }
-
-    #[test]
-    fn what_has_no_place_is_refused() {
-        assert_eq!(read(r#"{"kind":"down"}"#), Ok(Fault::Down));
-        assert!(read(r#"{"kind":"down","share":0.5}"#).unwrap_err().contains("`share` has no meaning for `down`"));
-        assert!(read(r#"{"kind":"latency"}"#).unwrap_err().contains("`delay`"));
-        assert!(read(r#"{"kind":"errors","share":4}"#).unwrap_err().contains("not a share"));
-        assert!(read(r#"{"kind":"down","colour":"red"}"#).unwrap_err().contains("unknown field `colour`"));
-    }
-
-    #[test]
-    fn people_can_read_it() {
-        let errors = Fault::Errors { share: Share::try_from(0.4).unwrap(), paths: Paths::User };
-        assert_eq!(errors.to_string(), "40% of user requests fail");
-        let late = Fault::Latency { delay: Period::millis(200), jitter: Period::millis(50) };
-        assert_eq!(late.to_string(), "answers are 200ms late, and up to 50ms more");
-    }
-
-    #[test]
-    fn speed_shortens_delays_only() {
-        let late = Fault::Latency { delay: Period::seconds(2), jitter: Period::seconds(1) };
-        assert_eq!(late.scaled(2.0), Fault::Latency { delay: Period::seconds(1), jitter: Period::millis(500) });
-        assert_eq!(Fault::Down.scaled(2.0), Fault::Down);
-    }
-}
+mod tests;

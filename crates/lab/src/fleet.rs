@@ -12,8 +12,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use domain::DnsName;
+use domain::{DnsName, Share};
 use futures::future::BoxFuture;
+use rustls::ClientConfig;
 use tokio::time::sleep_until;
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
@@ -53,7 +54,11 @@ pub struct Load {
     pub timeout: Duration,
     /// Requests that may be on their way at once; one more is recorded as [`Failure::Overflow`].
     pub outstanding: usize,
-    /// Rules how far into its life each client finds its first answer.
+    /// With it clients speak TLS, and the certificate must be good for the name.
+    pub tls: Option<Arc<ClientConfig>>,
+    /// How many clients ignore TTLs: each keeps its first answer as long as the fleet lives.
+    pub stale: Share,
+    /// Rules how far into its life each client finds its first answer, and which clients ignore TTLs.
     pub seed: u64,
 }
 
@@ -72,7 +77,7 @@ impl Fleet {
         let records = Arc::new(Mutex::new(Records::default()));
         let tasks = TaskTracker::new();
         let stop = CancellationToken::new();
-        let clients = (0..load.clients.get()).map(|index| Client::new(load.seed, index)).collect();
+        let clients = client::clients(&load);
         let sender = Sender { load, resolve, clients, started, records: records.clone() };
         tasks.spawn(Arc::new(sender).run(tasks.clone(), stop.clone()));
         Self { records, tasks, stop: stop.drop_guard() }

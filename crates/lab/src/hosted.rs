@@ -11,6 +11,7 @@ use route53::{Answer, CheckConfig, CheckId, Draw, Endpoint, Name, RecordType, Rr
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
+use crate::fault::NameFault;
 use checks::Checks;
 pub use checks::{Generation, Observation, ProbeOutcome};
 
@@ -72,6 +73,13 @@ pub enum Happening {
         /// The change.
         change: ChangeId,
     },
+    /// A check's status turned, by its checkers' views; the answers follow (R29).
+    StatusTurned {
+        /// The check.
+        check: CheckId,
+        /// Its status from now on.
+        healthy: bool,
+    },
     /// A check's status, as answers see it, turned.
     CheckTurned {
         /// The check.
@@ -88,19 +96,6 @@ pub enum ChangeState {
     Pending,
     /// Answered by every name server.
     InSync,
-}
-
-/// A fault of one name, whatever its records say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NameFault {
-    /// The name does not exist.
-    NxDomain,
-    /// NOERROR without records.
-    Empty,
-    /// SERVFAIL.
-    ServFail,
-    /// The right answer, later by this much.
-    Slow(Duration),
 }
 
 /// What a zone says to a query, with what the authority section needs.
@@ -249,7 +244,7 @@ impl Route53 {
     /// How the name fails now.
     #[must_use]
     pub fn fault(&self, name: &Name) -> Option<NameFault> {
-        self.read().faults.get(name).copied()
+        self.read().faults.get(name).cloned()
     }
 
     /// Creates a check, in the answers at once (R28), or gives it another configuration.
@@ -306,6 +301,7 @@ impl Route53 {
     fn settle(self: &Arc<Self>) {
         for turn in self.write().checks.settle() {
             let route53 = Arc::clone(self);
+            self.emit(Happening::StatusTurned { check: turn.check.clone(), healthy: turn.healthy });
             tokio::spawn(async move {
                 tokio::time::sleep(route53.delays.status).await;
                 let turned = route53.write().checks.answer(&turn);

@@ -17,6 +17,8 @@ pub mod proxy;
 pub mod recorder;
 pub mod region;
 pub mod report;
+pub mod rival;
 pub mod scenario;
 pub mod stage;
 pub mod timeline;
+pub mod tls;

@@ -61,6 +61,17 @@ impl Marker {
             .collect()
     }
 
+    /// Kills the processes that carry the marker and all these variables.
+    pub fn kill(&self, variables: &[(&str, &str)]) {
+        let wanted: Vec<_> = variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        for pid in self.processes() {
+            if wanted.iter().all(|variable| carries(pid, variable.as_bytes())) {
+                // Gone in the meantime is as good.
+                let _: Result<(), Errno> = kill(pid, Signal::SIGKILL);
+            }
+        }
+    }
+
     /// Kills every process that carries the marker and waits for each to be gone, blocking for `within` at most.
     ///
     /// Returns those that are still there, which none is unless the kernel holds it or it belongs to someone else.

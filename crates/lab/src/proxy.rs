@@ -1,10 +1,12 @@
 //! The one way into the emulated AWS: passes every call on, records it, and is Route 53.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use domain::{DnsName, ObserverName, RegionName};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap, HeaderName};
@@ -19,12 +21,14 @@ use tokio_util::task::AbortOnDropHandle;
 
 pub use calls::AwsCall;
 
+use self::lies::Liars;
 use self::route53::Route53Api;
 use self::xml::ApiError;
 use crate::hosted::{Moment, Route53};
 
 mod calls;
 mod checks;
+mod lies;
 mod records;
 mod route53;
 mod xml;
@@ -54,6 +58,7 @@ pub struct Proxy {
     address: SocketAddr,
     calls: Arc<Mutex<Vec<AwsCall>>>,
     writes: broadcast::Sender<Written>,
+    liars: Arc<Liars>,
     _server: AbortOnDropHandle<()>,
 }
 
@@ -66,9 +71,12 @@ impl Proxy {
         let (writes, _) = broadcast::channel(WRITES_BACKLOG);
         let upstream = Upstream::new(upstream);
         let api = Route53Api::new(route53, upstream.clone());
-        let handler = Arc::new(Handler { api, upstream, calls: Arc::clone(&calls), writes: writes.clone() });
+        let liars = Arc::<Liars>::default();
+        let handler =
+            Handler { api, upstream, calls: Arc::clone(&calls), writes: writes.clone(), liars: Arc::clone(&liars) };
+        let handler = Arc::new(handler);
         let server = AbortOnDropHandle::new(tokio::spawn(serve(listener, handler)));
-        Ok(Proxy { address, calls, writes, _server: server })
+        Ok(Proxy { address, calls, writes, liars, _server: server })
     }
 
     /// What `AWS_ENDPOINT_URL` is set to.
@@ -81,6 +89,11 @@ impl Proxy {
     #[must_use]
     pub fn writes(&self) -> broadcast::Receiver<Written> {
         self.writes.subscribe()
+    }
+
+    /// Makes these observers write, of this service, that these regions are down; the others tell the truth again.
+    pub fn lie(&self, service: &DnsName, lies: BTreeMap<ObserverName, BTreeSet<RegionName>>) {
+        self.liars.set(service, lies);
     }
 
     /// Every call answered so far, in the order of the answers.
@@ -124,18 +137,20 @@ struct Handler {
     upstream: Upstream,
     calls: Arc<Mutex<Vec<AwsCall>>>,
     writes: broadcast::Sender<Written>,
+    liars: Arc<Liars>,
 }
 
 impl Handler {
     async fn handle(&self, request: Request<Incoming>) -> Result<Response<Body>, hyper::Error> {
         let at = Moment::now();
         let (parts, body) = request.into_parts();
-        let call = Call {
+        let mut call = Call {
             method: parts.method,
             uri: parts.uri,
             headers: parts.headers,
             body: body.collect().await?.to_bytes(),
         };
+        self.liars.bend(&mut call);
         let identity = calls::identify(&call);
         let response = match self.api.handle(&call).await {
             Some(response) => response,

@@ -5,9 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::{AuditEntry, AuditKind, HoldCode, Observation, ObserverName, PlanKind, RegionName, Service, Verdict};
+use domain::{
+    AuditEntry, AuditKind, HoldCode, Observation, ObserverName, Phase, PlanKind, RegionName, Service, ServiceState,
+    Verdict,
+};
 
-use crate::timeline::{Event, EventKind};
+use crate::{
+    report::Said,
+    scenario::What,
+    timeline::{Event, EventKind},
+};
 
 /// What was recorded so far.
 #[derive(Debug)]
@@ -21,6 +28,20 @@ pub struct Recorder<'a> {
     quorum: BTreeSet<RegionName>,
     answer: Answered,
     plans: BTreeMap<String, (PlanKind, RegionName)>,
+    verdicts: Vec<Said>,
+    phase: Phase,
+    reasons: Vec<String>,
+}
+
+/// What a drill recorded of one controller.
+#[derive(Debug, Clone, Default)]
+pub struct Recorded {
+    /// Everything that happened, in the order of its recording.
+    pub timeline: Vec<Event>,
+    /// The codes of every hold that was written down.
+    pub holds: BTreeSet<HoldCode>,
+    /// Each change of an observer's word.
+    pub verdicts: Vec<Said>,
 }
 
 /// What a name server answered last: a region's address, or (`None`) no region's.
@@ -44,7 +65,16 @@ impl<'a> Recorder<'a> {
             quorum: BTreeSet::new(),
             answer: Answered::NotAsked,
             plans: BTreeMap::new(),
+            verdicts: Vec::new(),
+            phase: Phase::Steady,
+            reasons: Vec::new(),
         }
+    }
+
+    /// The service.
+    #[must_use]
+    pub fn service(&self) -> &'a Service {
+        self.service
     }
 
     /// Everything so far, in the order of its recording.
@@ -53,10 +83,31 @@ impl<'a> Recorder<'a> {
         &self.timeline
     }
 
-    /// Everything, and the codes of every hold that was written down.
+    /// All of it.
     #[must_use]
-    pub fn into_parts(self) -> (Vec<Event>, BTreeSet<HoldCode>) {
-        (self.timeline, self.holds)
+    pub fn into_recorded(self) -> Recorded {
+        Recorded { timeline: self.timeline, holds: self.holds, verdicts: self.verdicts }
+    }
+
+    /// An observer's latest word on a region.
+    #[must_use]
+    pub fn verdict(&self, observer: &ObserverName, region: &RegionName) -> Option<Verdict> {
+        Some(self.latest.get(observer)?.regions.get(region)?.verdict)
+    }
+
+    /// Where DNS points.
+    #[must_use]
+    pub fn answering(&self) -> Option<&RegionName> {
+        match &self.answer {
+            Answered::With(region) => region.as_ref(),
+            Answered::NotAsked => None,
+        }
+    }
+
+    /// The service's phase, and why it is so.
+    #[must_use]
+    pub fn phase(&self) -> (Phase, &[String]) {
+        (self.phase, &self.reasons)
     }
 
     /// Whether every observer's latest word is that every region is up, and the preferred one answers.
@@ -84,17 +135,40 @@ impl<'a> Recorder<'a> {
         if said.is_empty() { "no observer has written anything".to_owned() } else { said }
     }
 
-    /// The drill put a fault on a region.
-    pub fn injected(&mut self, t: f64, region: &RegionName, what: String) {
-        self.faulty.insert(region.clone());
-        self.bad.retain(|(bad, _)| bad != region);
-        self.quorum.remove(region);
-        self.add(Event { detail: Some(what), ..Event::new(t, EventKind::FaultInjected, region) });
+    /// The drill put a fault on something.
+    pub fn injected(&mut self, t: f64, what: &What) {
+        if let Some(region) = what.region() {
+            self.faulty.insert(region.clone());
+            self.bad.retain(|(bad, _)| bad != region);
+            self.quorum.remove(region);
+        }
+        self.fault(t, EventKind::FaultInjected, what);
     }
 
-    /// The drill took a fault off a region.
-    pub fn cleared(&mut self, t: f64, region: &RegionName, what: String) {
-        self.add(Event { detail: Some(what), ..Event::new(t, EventKind::FaultCleared, region) });
+    /// The drill took a fault off something.
+    pub fn cleared(&mut self, t: f64, what: &What) {
+        self.fault(t, EventKind::FaultCleared, what);
+    }
+
+    fn fault(&mut self, t: f64, event: EventKind, what: &What) {
+        let observer = match what {
+            What::Observer { observer, .. } => Some(observer.clone()),
+            What::Region { .. } | What::Name { .. } => None,
+        };
+        self.add(Event { t, event, region: what.region().cloned(), observer, detail: Some(what.to_string()) });
+    }
+
+    /// A rival did or saw something.
+    pub fn noted(&mut self, event: Event) {
+        self.add(event);
+    }
+
+    /// The failover function wrote the service's state.
+    pub fn state(&mut self, state: &ServiceState) {
+        self.phase = state.phase;
+        if state.in_flight.is_none() {
+            self.reasons = state.hold_reasons.iter().map(|reason| reason.text.clone()).collect();
+        }
     }
 
     /// A name server answers with this region; `None`: with no region's address.
@@ -121,6 +195,13 @@ impl<'a> Recorder<'a> {
                 });
             }
         }
+        for (region, view) in &observation.regions {
+            let before = self.verdict(&observation.observer, region);
+            if before != Some(view.verdict) {
+                let (observer, region) = (observation.observer.clone(), region.clone());
+                self.verdicts.push(Said { t, observer, region, verdict: view.verdict });
+            }
+        }
         self.latest.insert(observation.observer.clone(), observation);
         let policy = &self.service.policy;
         for region in self.faulty.clone() {
@@ -145,6 +226,7 @@ impl<'a> Recorder<'a> {
                     PlanKind::Failback => EventKind::FailbackDecision,
                     PlanKind::Rearm => return,
                 };
+                self.reasons.clone_from(&plan.because);
                 self.plans.insert(plan.id.to_string(), (plan.kind, plan.to.clone()));
                 let detail = format!("{} {}, by {}\n{}", plan.kind, plan.id, plan.by, plan.because.join("\n"));
                 self.add(Event { detail: Some(detail), ..Event::new(t, event, &plan.to) });

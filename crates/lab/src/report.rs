@@ -235,6 +235,12 @@ pub struct Rivals {
 #[error("the drill ended before its first fault: there is nothing to report")]
 pub struct NothingToReport;
 
+/// The headline figures of several drills of one scenario, each the median, as a table for a terminal.
+#[must_use]
+pub fn medians<'a>(reports: impl IntoIterator<Item = &'a Report>) -> String {
+    summary::medians(reports)
+}
+
 impl Controller {
     /// Measures one controller by its own clients and its own timeline.
     pub fn new(evidence: &Evidence<'_>) -> Result<Self, NothingToReport> {

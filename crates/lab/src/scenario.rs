@@ -33,6 +33,8 @@ pub struct Scenario {
     pub regions: Vec<RegionName>,
     /// Regions of the checkers; at least three.
     pub observers: Vec<RegionName>,
+    /// What the service's records hold.
+    pub targets: Targets,
     /// What the drill is held against; no more than a line in its report.
     pub objectives: Objectives,
     /// What the clients do.
@@ -55,6 +57,17 @@ pub struct Scenario {
     pub expect: Expect,
     /// The file that it was read from.
     pub source: String,
+}
+
+/// What a service's records hold for a region.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Targets {
+    /// Its address: A records.
+    #[default]
+    Addresses,
+    /// Its own name: CNAME records. What befalls that name befalls users.
+    Names,
 }
 
 /// What an outage may cost at most; a drill's report holds its figures against them.

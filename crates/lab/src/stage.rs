@@ -1,18 +1,18 @@
-//! The lab set up: emulated AWS, a Route 53 that answers, regions, and the stack deployed into it.
+//! The lab set up: emulated AWS, a Route 53 that answers, the regions of every scenario, and the stack deployed into it.
+
+mod play;
+mod schedule;
 
 use std::{
-    collections::BTreeMap,
+    collections::BTreeSet,
     fs, io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
 use aws::{AwsError, Code, DeployError, Names, Release, Schedule, Session, SessionOptions, Switch, SwitchError};
-use domain::{Config, ConfigError, Deployment, DnsName, RegionName, Service};
-use route53::{Action, Change, RecordSet, RecordType, Routing, Target};
-use tokio_util::task::AbortOnDropHandle;
+use domain::{Config, ConfigError, DnsName, ObserverName, RegionName, Service};
 
 use crate::{
     dns::{DnsError, NameServers},
@@ -22,24 +22,48 @@ use crate::{
     package::{self, Artifacts, Origin, PackageError, Source},
     processes::Marker,
     proxy::{Proxy, ProxyError},
-    region::{Region, free_port},
+    region::{RegionError, free_port},
     scenario::Scenario,
+    tls::{CA_FILE, TlsError},
 };
+pub use play::Play;
+use schedule::Player;
 
-/// The name that users of the rehearsed service reach.
-const SERVICE: &str = "api.pointsman.test";
-/// The zone that it is in.
+/// The zone that every service is in.
 const ZONE: &str = "pointsman.test";
 /// Serves nothing, so that leaving any serving region never needs it.
 const CONTROL_REGION: &str = "ca-central-1";
-/// Apart from the regions that serve, and from each other.
-const OBSERVERS: [&str; 3] = ["us-west-2", "eu-central-1", "ap-southeast-2"];
 /// Name servers of the zone, each on an address of its own.
 const NAME_SERVERS: u8 = 4;
 
 /// Why there is no lab.
 #[derive(Debug, thiserror::Error)]
 pub enum StageError {
+    /// Scenarios side by side share a lab.
+    #[error("scenarios side by side need the same {what}: `{one}` has {ones}, `{other}` has {others}")]
+    Differ {
+        /// Of what.
+        what: &'static str,
+        /// The first scenario.
+        one: String,
+        /// What it has.
+        ones: String,
+        /// Another.
+        other: String,
+        /// What that has.
+        others: String,
+    },
+    /// A scenario's name becomes a label of its service's name.
+    #[error("scenarios side by side need names that are DNS labels: `{name}`: {source}")]
+    Name {
+        /// The scenario's.
+        name: String,
+        /// What is wrong with it.
+        source: domain::NameError,
+    },
+    /// There is nothing to play.
+    #[error("a lab needs a scenario")]
+    NoScenario,
     /// A folder can't be made or written.
     #[error("failed to write {}: {source}", .path.display())]
     Folder {
@@ -48,9 +72,15 @@ pub enum StageError {
         /// What the system said.
         source: io::Error,
     },
-    /// A region can't listen.
-    #[error("failed to start the region servers: {0}")]
-    Regions(#[source] io::Error),
+    /// No port is free.
+    #[error("failed to find a free port on loopback: {0}")]
+    Port(#[source] io::Error),
+    /// A region does not serve.
+    #[error(transparent)]
+    Region(#[from] RegionError),
+    /// There are no certificates for the regions.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The name servers can't listen.
     #[error(transparent)]
     Dns(#[from] DnsError),
@@ -93,12 +123,14 @@ pub enum Setup {
 /// What a lab is made from.
 #[derive(Debug, Clone)]
 pub struct StageOptions {
-    /// The scenario: regions, policy, probes, delays.
-    pub scenario: Scenario,
+    /// Played side by side, each a service of its own; at least one.
+    pub scenarios: Vec<Scenario>,
     /// Where the functions come from.
     pub source: Source,
     /// Git-ignored, kept between runs: `.pointsman`.
     pub folder: PathBuf,
+    /// `pointsman` itself, which runs each region in a process of its own.
+    pub program: PathBuf,
 }
 
 /// A running lab. Dropped, everything that it started ends.
@@ -107,8 +139,14 @@ pub struct Stage {
     pub config: Config,
     /// The same as a file, for the command line.
     pub config_file: PathBuf,
-    /// The regions.
-    pub regions: BTreeMap<RegionName, Region>,
+    /// The text of that file.
+    pub config_text: String,
+    /// The certificate of the authority that the regions' certificates are from.
+    pub ca: PathBuf,
+    /// A service and its regions for each scenario.
+    pub plays: Vec<Play>,
+    /// The lab's Route 53.
+    pub route53: Arc<Route53>,
     /// The proxy: the one way into the emulated AWS.
     pub proxy: Proxy,
     /// The name servers.
@@ -117,7 +155,8 @@ pub struct Stage {
     names: Names,
     emulator: Emulator,
     _health: HealthCheckers,
-    schedule: Option<AbortOnDropHandle<()>>,
+    schedule: Player,
+    marker: Marker,
     // Last, so that it is removed when all that writes into it has ended.
     _run: tempfile::TempDir,
 }
@@ -125,29 +164,38 @@ pub struct Stage {
 impl Stage {
     /// Sets a lab up. Dropping the future ends what it had started.
     pub async fn up(options: &StageOptions, on: &(dyn Fn(Setup) + Send + Sync)) -> Result<Self, StageError> {
-        let StageOptions { scenario, source, folder } = options;
+        let StageOptions { scenarios, source, folder, program } = options;
+        let first = shared(scenarios)?;
         let run = run_folder(folder)?;
-        let speed = scenario.speed;
         let route53 = Route53::new(Delays {
-            propagation: scenario.propagation.scaled(speed).0,
-            status: scenario.r29.scaled(speed).0,
+            propagation: first.propagation.scaled(first.speed).0,
+            status: first.r29.scaled(first.speed).0,
         });
-        let name_servers = NameServers::start(Arc::clone(&route53), &name_server_addresses(), 0, scenario.seed).await?;
-        let health = HealthCheckers::start(Arc::clone(&route53), Pace { speed, seed: scenario.seed });
-        let regions = start_regions(scenario).await?;
+        let name_servers = NameServers::start(Arc::clone(&route53), &name_server_addresses(), 0, first.seed).await?;
+        let servers = name_servers.addresses();
+        let health = HealthCheckers::start(Arc::clone(&route53), Pace { speed: first.speed, seed: first.seed });
+        let marker = Marker::fresh();
+        let tls = run.path().join("tls");
+        fs::create_dir(&tls).map_err(|source| StageError::Folder { path: tls.clone(), source })?;
+        let plays = play::start(scenarios, ZONE, &play::Processes { program, tls: &tls, marker: &marker }).await?;
         // What is wrong with it is told before anything slow; the zone's id, not known yet, changes nothing about that.
-        Config::parse("pointsman.toml", &config_text(scenario, "Z0", &regions, name_servers.addresses()))?;
+        Config::parse("pointsman.toml", &play::config_text(&plays, "Z0", CONTROL_REGION, servers))?;
 
         let upstream = SocketAddr::from((
             Ipv4Addr::LOCALHOST,
-            free_port(&[IpAddr::V4(Ipv4Addr::LOCALHOST)]).map_err(StageError::Regions)?,
+            free_port(&[IpAddr::V4(Ipv4Addr::LOCALHOST)]).map_err(StageError::Port)?,
         ));
+        let ca = tls.join(CA_FILE);
         let proxy = Proxy::start(upstream, Arc::clone(&route53)).await?;
         let settings = Ministack {
             folder,
             run: run.path(),
-            marker: Marker::fresh(),
-            environment: vec![("AWS_ENDPOINT_URL".to_owned(), proxy.endpoint())],
+            marker: marker.clone(),
+            environment: vec![
+                ("AWS_ENDPOINT_URL".to_owned(), proxy.endpoint()),
+                // The functions inherit it: their probes trust the lab's certificates, and nothing else is spoken to by TLS.
+                ("SSL_CERT_FILE".to_owned(), ca.display().to_string()),
+            ],
             port: Some(upstream.port()),
         };
         // Side by side: one waits for the network, the other for the compiler.
@@ -166,17 +214,30 @@ impl Stage {
         })
         .await
         .with_test_credentials();
-        let (config, config_file) =
-            Self::zone_and_config(scenario, &session, &regions, name_servers.addresses(), run.path()).await?;
+        let switch = Switch::new(&session);
+        let zone: DnsName = ZONE.parse().expect("the lab's zone is a DNS name");
+        let zone = switch.create_zone(&zone, "pointsman-lab").await?;
+        let endpoints: Vec<_> = plays.iter().flat_map(Play::endpoints).collect();
+        switch.change(&zone, &endpoints, "pointsman lab").await?;
+        let config_text = play::config_text(&plays, zone.as_str(), CONTROL_REGION, servers);
+        let config_file = run.path().join("pointsman.toml");
+        fs::write(&config_file, &config_text)
+            .map_err(|source| StageError::Folder { path: config_file.clone(), source })?;
+        let config = Config::parse(&config_file.display().to_string(), &config_text)?;
         let names = Names::new(config.stack.clone(), session.account(&config.control_region).await?);
-        let deployment =
-            aws::deploy(&session, &names, &config, &release(&artifacts)?, &|progress| on(Setup::Deploy(progress)))
-                .await?;
-        let schedule = (Schedule::of(&config) == Schedule::Lab).then(|| play_schedule(&session, &names, &deployment));
+        let release = release(&artifacts)?;
+        aws::deploy(&session, &names, &config, &release, &|progress| on(Setup::Deploy(progress))).await?;
+        let schedule = match Schedule::of(&config) {
+            Schedule::Lab => Player::play(&session, &names, &config),
+            Schedule::EventBridge => Player::silent(),
+        };
         Ok(Self {
             config,
             config_file,
-            regions,
+            config_text,
+            ca,
+            plays,
+            route53,
             proxy,
             name_servers,
             session,
@@ -184,35 +245,15 @@ impl Stage {
             emulator,
             _health: health,
             schedule,
+            marker,
             _run: run,
         })
     }
 
-    async fn zone_and_config(
-        scenario: &Scenario,
-        session: &Session,
-        regions: &BTreeMap<RegionName, Region>,
-        name_servers: &[SocketAddr],
-        run: &Path,
-    ) -> Result<(Config, PathBuf), StageError> {
-        let switch = Switch::new(session);
-        let zone: DnsName = ZONE.parse().expect("the lab's zone is a DNS name");
-        let zone = switch.create_zone(&zone, "pointsman-lab").await?;
-        let endpoints: Vec<_> = regions
-            .iter()
-            .map(|(name, region)| Change { action: Action::Create, set: endpoint(name, region) })
-            .collect();
-        switch.change(&zone, &endpoints, "pointsman lab").await?;
-        let text = config_text(scenario, zone.as_str(), regions, name_servers);
-        let file = run.join("pointsman.toml");
-        fs::write(&file, &text).map_err(|source| StageError::Folder { path: file.clone(), source })?;
-        Ok((Config::parse(&file.display().to_string(), &text)?, file))
-    }
-
-    /// The one service of a lab.
+    /// The service of a play.
     #[must_use]
-    pub fn service(&self) -> &Service {
-        &self.config.services[0]
+    pub fn service(&self, play: &Play) -> &Service {
+        self.config.service(&play.name).expect("the configuration was made from the plays")
     }
 
     /// How the lab's AWS is reached.
@@ -221,15 +262,47 @@ impl Stage {
         (&self.session, &self.names)
     }
 
+    /// Kills these observers; they are not started again while some service has them among its lost ones.
+    pub fn lose(&self, service: &DnsName, observers: &BTreeSet<ObserverName>) {
+        self.schedule.leave_out(service, observers);
+        for observer in observers {
+            let region = RegionName::from(observer);
+            self.marker.kill(&[("AWS_REGION", region.as_str()), ("AWS_LAMBDA_FUNCTION_NAME", &self.names.checker())]);
+        }
+    }
+
     /// Ends it, and waits until every process is gone.
     pub async fn down(self) -> Result<(), StageError> {
         drop(self.schedule);
         self.emulator.stop().await?;
-        for (_, region) in self.regions {
-            region.stop().await;
+        for play in self.plays {
+            play.stop().await;
         }
         Ok(())
     }
+}
+
+/// The first scenario, once all share what a lab has one of.
+fn shared(scenarios: &[Scenario]) -> Result<&Scenario, StageError> {
+    let first = scenarios.first().ok_or(StageError::NoScenario)?;
+    let words = |it: &Scenario| {
+        let observers: Vec<_> = it.observers.iter().map(RegionName::as_str).collect();
+        [
+            ("speed", it.speed.to_string()),
+            ("propagation", it.propagation.to_string()),
+            ("r29", it.r29.to_string()),
+            ("observers", observers.join(", ")),
+        ]
+    };
+    for other in scenarios {
+        for ((what, ones), (_, others)) in words(first).into_iter().zip(words(other)) {
+            if ones != others {
+                let (one, other) = (first.name.clone(), other.name.clone());
+                return Err(StageError::Differ { what, one, ones, other, others });
+            }
+        }
+    }
+    Ok(first)
 }
 
 /// What is deployed of both functions.
@@ -258,108 +331,4 @@ fn run_folder(folder: &Path) -> Result<tempfile::TempDir, StageError> {
 
 fn name_server_addresses() -> Vec<IpAddr> {
     (1..=NAME_SERVERS).map(|last| IpAddr::from([127, 0, 53, last])).collect()
-}
-
-async fn start_regions(scenario: &Scenario) -> Result<BTreeMap<RegionName, Region>, StageError> {
-    let addresses: Vec<_> = (1..=scenario.regions.len())
-        .map(|place| IpAddr::from([127, 0, u8::try_from(place).unwrap_or(u8::MAX), 1]))
-        .collect();
-    // A records carry no port, so all regions listen on the same one.
-    let port = free_port(&addresses).map_err(StageError::Regions)?;
-    let mut regions = BTreeMap::new();
-    for (place, (name, address)) in scenario.regions.iter().zip(addresses).enumerate() {
-        let seed = scenario.seed.wrapping_add(place as u64);
-        let region =
-            Region::start(name.clone(), SocketAddr::new(address, port), seed).await.map_err(StageError::Regions)?;
-        regions.insert(name.clone(), region);
-    }
-    Ok(regions)
-}
-
-/// A region's own name, by which it is probed.
-fn endpoint_name(region: &RegionName) -> String {
-    format!("{region}.{SERVICE}")
-}
-
-fn endpoint(name: &RegionName, region: &Region) -> RecordSet {
-    RecordSet {
-        name: endpoint_name(name).parse().expect("a region's label below the service is a name"),
-        kind: RecordType::A,
-        routing: Routing::Simple,
-        target: Target::Values { ttl: 1, values: vec![region.address().ip().to_string()] },
-        health_check: None,
-    }
-}
-
-/// `pointsman.toml` as the scenario has it, in life's time; the exemption scales it.
-fn config_text(
-    scenario: &Scenario,
-    zone: &str,
-    regions: &BTreeMap<RegionName, Region>,
-    name_servers: &[SocketAddr],
-) -> String {
-    use toml::{Table, Value};
-    let table = |entries: Vec<(&str, Value)>| -> Table {
-        entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
-    };
-    let strings = |texts: Vec<String>| Value::Array(texts.into_iter().map(Value::String).collect());
-    let port = regions.values().next().map_or(0, |region| region.address().port());
-    let places = scenario.regions.iter().filter_map(|name| {
-        let region = regions.get(name)?;
-        Some(Value::Table(table(vec![
-            ("name", name.to_string().into()),
-            ("a", strings(vec![region.address().ip().to_string()])),
-            ("endpoint", endpoint_name(name).into()),
-        ])))
-    });
-    let probes = scenario.probes.iter().map(|probe| {
-        let mut probe = probe.clone();
-        if probe.get("kind").and_then(Value::as_str) != Some("dns") {
-            probe.entry("port").or_insert(i64::from(port).into());
-        }
-        Value::Table(probe)
-    });
-    let service = table(vec![
-        ("name", SERVICE.into()),
-        ("hosted_zone", zone.into()),
-        ("ttl", scenario.ttl.to_string().into()),
-        ("policy", Value::Table(scenario.policy.clone())),
-        ("region", Value::Array(places.collect())),
-        ("probe", Value::Array(probes.collect())),
-    ]);
-    let config = table(vec![
-        ("control_region", CONTROL_REGION.into()),
-        ("observers", strings(OBSERVERS.map(str::to_owned).to_vec())),
-        ("service", Value::Array(vec![Value::Table(service)])),
-        (
-            "lab",
-            Value::Table(table(vec![
-                ("speed", scenario.speed.into()),
-                ("name_servers", strings(name_servers.iter().map(ToString::to_string).collect())),
-            ])),
-        ),
-    ]);
-    toml::to_string(&config).expect("tables of plain values are TOML")
-}
-
-/// Starts every function at the scaled minute, as EventBridge does at the real one.
-fn play_schedule(session: &Session, names: &Names, deployment: &Deployment) -> AbortOnDropHandle<()> {
-    let (session, names, config) = (session.clone(), names.clone(), deployment.config.clone());
-    AbortOnDropHandle::new(tokio::spawn(async move {
-        let mut minute = tokio::time::interval(config.minute.0.max(Duration::from_millis(100)));
-        loop {
-            minute.tick().await;
-            let checkers = config.observers.iter().map(|region| (region, names.checker()));
-            let all = checkers.chain([(&config.control_region, names.failover())]);
-            let started = all.map(|(region, function)| {
-                let session = &session;
-                async move {
-                    if let Err(error) = aws::start(session, region, &function, b"{}").await {
-                        tracing::warn!(%region, function, %error, "the schedule could not start a function");
-                    }
-                }
-            });
-            futures::future::join_all(started).await;
-        }
-    }))
 }

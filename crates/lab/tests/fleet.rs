@@ -11,11 +11,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use domain::{Period, Share};
 use futures::FutureExt;
 use lab::{
     fault::Fault,
     fleet::{Answer, Failure, Fleet, Load, Outcome, Records, Resolve},
     region::{Region, free_port},
+    tls::{Authority, CA_FILE, Identities},
 };
 use tokio::time::sleep;
 
@@ -68,6 +70,8 @@ impl Lab {
             clients: clients.try_into().unwrap(),
             timeout: Duration::from_millis(500),
             outstanding: 5_000,
+            tls: None,
+            stale: Share::NONE,
             seed: 1,
         }
     }
@@ -112,7 +116,7 @@ async fn every_request_is_accounted_for() {
 #[tokio::test]
 async fn a_hung_server_does_not_slow_the_senders() {
     let lab = Lab::new(2, LONG).await;
-    lab.regions[0].control().set(vec![Fault::Hang]).await;
+    lab.regions[0].control().set(vec![Fault::Hang]).await.unwrap();
     let fleet = lab.fleet(lab.load(200.0, 4));
     until("the first time-outs", || done(&fleet) >= 100).await;
     let records = fleet.stop().await;
@@ -128,7 +132,7 @@ async fn a_hung_server_does_not_slow_the_senders() {
 #[tokio::test]
 async fn what_is_too_much_is_recorded_as_failed() {
     let lab = Lab::new(3, LONG).await;
-    lab.regions[0].control().set(vec![Fault::Hang]).await;
+    lab.regions[0].control().set(vec![Fault::Hang]).await.unwrap();
     let fleet = lab.fleet(Load { outstanding: 10, ..lab.load(500.0, 4) });
     until("an overflow", || done(&fleet) >= 50).await;
     let records = fleet.stop().await;
@@ -181,7 +185,7 @@ async fn failures_are_told_apart() {
     let lab = Lab::new(5, Duration::ZERO).await;
     let fleet = lab.fleet(lab.load(200.0, 3));
     let failed = |failure| fleet.look(|records| count(records, Outcome::Failed(failure)));
-    lab.regions[0].control().set(vec![Fault::Down]).await;
+    lab.regions[0].control().set(vec![Fault::Down]).await.unwrap();
     until("a refusal", || failed(Failure::Refused) > 0).await;
     lab.answers_with.store(9, Ordering::SeqCst);
     until("a name without an address", || failed(Failure::Dns) > 0).await;
@@ -192,4 +196,75 @@ async fn failures_are_told_apart() {
     })
     .await;
     assert_complete(&fleet.stop().await, 200.0);
+}
+
+#[tokio::test]
+async fn stale_clients_keep_their_first_answer_and_the_others_move() {
+    let lab = Lab::new(6, Duration::from_millis(50)).await;
+    let fleet = lab.fleet(Load { stale: Share::try_from(0.3).unwrap(), ..lab.load(300.0, 10) });
+    until("an answer for each client", || done(&fleet) >= 10).await;
+    lab.answers_with.store(1, Ordering::SeqCst);
+    let before = done(&fleet);
+    // Whoever asks again has moved when its TTL has passed, which it does several times here.
+    until("several TTLs", || done(&fleet) >= before + 300).await;
+    let records = fleet.stop().await;
+    let last: Vec<_> = records.requests[records.requests.len() - 100..].iter().collect();
+    assert!(last.iter().all(|request| request.outcome.is_success()));
+    let in_a = last.iter().filter(|request| records.region(request).unwrap().as_str() == "a").count();
+    assert_eq!(in_a, 30, "three clients of ten stay");
+
+    let first_stale = |seed| async move {
+        let lab = Lab::new(7, Duration::ZERO).await;
+        let stale = Share::try_from(0.5).unwrap();
+        let fleet = lab.fleet(Load { stale, seed, ..lab.load(400.0, 8) });
+        until("an answer for each client", || done(&fleet) >= 8).await;
+        lab.answers_with.store(1, Ordering::SeqCst);
+        let before = done(&fleet);
+        until("another for each", || done(&fleet) >= before + 40).await;
+        let records = fleet.stop().await;
+        let last = &records.requests[records.requests.len() / 8 * 8 - 8..][..8];
+        last.iter().map(|request| records.region(request).unwrap().as_str() == "a").collect::<Vec<_>>()
+    };
+    let (one, again, other) = (first_stale(1).await, first_stale(1).await, first_stale(2).await);
+    assert_eq!(one, again, "the seed says who");
+    assert_ne!(one, other);
+}
+
+#[tokio::test]
+async fn clients_that_speak_tls_see_a_bad_certificate() {
+    let folder = tempfile::tempdir().unwrap();
+    Authority::new().unwrap().write(&["api.example.com".parse().unwrap()], folder.path()).unwrap();
+    let address = (Ipv4Addr::new(127, 1, 8, 1), 0).into();
+    let identities = Identities::read(folder.path()).unwrap();
+    let region = Region::start_tls("a".parse().unwrap(), address, 1, identities).await.unwrap();
+    let ip = region.address().ip();
+    let resolve: Resolve = Arc::new(move |_| async move { Some(Answer { addresses: vec![ip], ttl: LONG }) }.boxed());
+    let load = Load {
+        name: "api.example.com".parse().unwrap(),
+        port: region.address().port(),
+        paths: vec!["/".to_owned()],
+        rate: 200.0,
+        clients: 3.try_into().unwrap(),
+        timeout: Duration::from_secs(5),
+        outstanding: 1_000,
+        tls: Some(lab::tls::client(&folder.path().join(CA_FILE)).unwrap()),
+        stale: Share::NONE,
+        seed: 1,
+    };
+    let fleet = Fleet::start(load, resolve, Instant::now());
+    let seen = |outcome| fleet.look(|records| count(records, outcome));
+    until("a good certificate", || seen(Outcome::Status(200)) > 0).await;
+    assert_eq!(fleet.look(|records| records.requests.iter().filter(|r| !r.outcome.is_success()).count()), 0);
+    for fault in [Fault::TlsExpired, Fault::TlsWrongName] {
+        let before = seen(Outcome::Failed(Failure::Tls));
+        region.control().set(vec![fault]).await.unwrap();
+        until("a bad certificate", || seen(Outcome::Failed(Failure::Tls)) > before).await;
+        region.control().clear().await.unwrap();
+        let before = seen(Outcome::Status(200));
+        until("a good one again", || seen(Outcome::Status(200)) > before).await;
+    }
+    region.control().set(vec![Fault::SlowBody { over: Period::seconds(60) }]).await.unwrap();
+    until("a time-out", || seen(Outcome::Failed(Failure::Timeout)) > 0).await;
+    region.control().set(vec![Fault::Reset { share: Share::ALL }]).await.unwrap();
+    until("a reset", || seen(Outcome::Failed(Failure::Broken)) > 0).await;
 }

@@ -7,7 +7,7 @@ use std::{
 
 use domain::{Config, Endpoint, Fault};
 use tokio::{
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     time::{Instant, timeout},
 };
 
@@ -25,6 +25,7 @@ pub(crate) fn is_own(error: &Error) -> bool {
 /// The first address that connects counts; each gets an even share of the time that is left.
 pub(crate) async fn connect(
     config: &Config,
+    source: Option<IpAddr>,
     endpoint: &Endpoint,
     addresses: &[IpAddr],
     port: u16,
@@ -38,7 +39,7 @@ pub(crate) async fn connect(
         trace.address = Some(address);
         let left = u32::try_from(allowed.len() - tried).unwrap_or(u32::MAX);
         let share = trace.deadline().duration_since(Instant::now()) / left;
-        let error = match timeout(share, TcpStream::connect(address)).await {
+        let error = match timeout(share, open(source, address)).await {
             Ok(Ok(stream)) => return Ok((stream, address)),
             Ok(Err(error)) => refusal(address, &error),
             Err(_) => trace.timed_out(endpoint),
@@ -49,6 +50,17 @@ pub(crate) async fn connect(
         let blocked: Vec<_> = addresses.iter().map(ToString::to_string).collect();
         Failure::new(Fault::Blocked, format!("private or reserved, not probed: {}", blocked.join(", ")))
     }))
+}
+
+async fn open(source: Option<IpAddr>, address: SocketAddr) -> Result<TcpStream, Error> {
+    match source {
+        Some(source) if source.is_ipv4() == address.is_ipv4() => {
+            let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+            socket.bind(SocketAddr::new(source, 0))?;
+            socket.connect(address).await
+        }
+        _ => TcpStream::connect(address).await,
+    }
 }
 
 fn refusal(address: SocketAddr, error: &Error) -> Failure {

@@ -54,6 +54,7 @@ pub struct RoundReports {
 /// Makes the probes of a configuration; built once, used for every round.
 pub struct Prober {
     config: Config,
+    source: Option<IpAddr>,
     resolver: TokioResolver,
     tls: tls::Tls,
     sockets: Semaphore,
@@ -76,11 +77,18 @@ impl Prober {
         let patience = config.services.iter().map(|service| service.policy.timeout.0).max().unwrap_or_default();
         Ok(Self {
             config: config.clone(),
+            source: None,
             resolver: resolve::resolver(&config.resolvers, patience)?,
             tls: tls::Tls::new(roots),
             sockets: Semaphore::new(SOCKETS),
             remembered: authoritative::Remembered::default(),
         })
+    }
+
+    /// Connects from this address, where one is given.
+    #[must_use]
+    pub fn bound_to(self, source: Option<IpAddr>) -> Self {
+        Self { source, ..self }
     }
 
     /// Every probe of every region of a service at once, each bounded by the policy's time-out as a whole.
@@ -146,7 +154,8 @@ impl Prober {
                 Ok(format!("{endpoint} is {}", addresses.join(", ")))
             }
             ProbeKind::Tcp { port } => {
-                let (_, address) = connect::connect(&self.config, endpoint, &addresses, *port, trace).await?;
+                let (_, address) =
+                    connect::connect(&self.config, self.source, endpoint, &addresses, *port, trace).await?;
                 Ok(format!("{address} connected"))
             }
             ProbeKind::Http(http) => Box::pin(self.http(endpoint, &addresses, http, trace)).await,
@@ -160,7 +169,8 @@ impl Prober {
         probe: &HttpProbe,
         trace: &mut Trace,
     ) -> Result<String, Failure> {
-        let (stream, address) = connect::connect(&self.config, endpoint, addresses, probe.port, trace).await?;
+        let (stream, address) =
+            connect::connect(&self.config, self.source, endpoint, addresses, probe.port, trace).await?;
         match probe.scheme {
             Scheme::Http => http::exchange(stream, address, probe, trace).await,
             Scheme::Https => {

@@ -31,7 +31,8 @@ impl Checker {
         let control = &function.deployment.config.control_region;
         Ok(Self {
             observer: ObserverName::from(&function.region),
-            prober: Prober::new(&function.deployment.config)?,
+            prober: Prober::new(&function.deployment.config)?
+                .bound_to(function.deployment.config.source(&function.region)),
             store: Store::new(&function.session, &function.names, control),
             bus: Bus::new(&function.session, &function.names, control),
             cloudwatch: Cloudwatch::new(&function.session, &function.region),
@@ -110,7 +111,7 @@ impl<'a> Watch<'a> {
     async fn round(&mut self) -> Observation {
         let Checker { function, observer, prober, store, bus, .. } = self.checker;
         let policy = &self.service.policy;
-        let round = round_now(policy.interval.0);
+        let round = Round::at(since_epoch(), policy.interval);
         let seen = prober.round(self.service).await;
         let now = Timestamp::now();
         let keep_alive = function.deployment.config.lab.as_ref().map_or(KEEP_ALIVE, |lab| KEEP_ALIVE.scaled(lab.speed));
@@ -164,11 +165,6 @@ fn invocation(begun: Timestamp, request: &str) -> String {
 
 fn since_epoch() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
-}
-
-fn round_now(interval: Duration) -> Round {
-    let round = since_epoch().as_nanos() / interval.as_nanos().max(1);
-    Round(u64::try_from(round).unwrap_or(u64::MAX))
 }
 
 fn until_next_round(interval: Duration) -> Duration {

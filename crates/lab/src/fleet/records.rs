@@ -52,6 +52,8 @@ pub enum Failure {
     Refused,
     /// No connection for another reason.
     Connect,
+    /// The server's certificate is not trusted, or what came back is no TLS.
+    Tls,
     /// No answer in time.
     Timeout,
     /// The connection broke, or what came back is no HTTP.

@@ -1,6 +1,8 @@
 //! One probe of one endpoint, with a connection of its own and Route 53's patience (R23).
 
+use std::io;
 use std::net::SocketAddr;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,8 +11,14 @@ use hyper::body::Incoming;
 use hyper::{Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use route53::{Endpoint, Protocol, Request, limits, status_is_success};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Pace, target};
@@ -24,7 +32,7 @@ enum ProbeError {
     #[error("The health checker could not establish a connection within the timeout limit.")]
     ConnectTimeout,
     #[error("The health checker could not connect: {0}")]
-    Connect(std::io::Error),
+    Connect(io::Error),
     #[error("The endpoint did not answer with a status within the timeout limit.")]
     StatusTimeout,
     #[error("The connection broke: {0}")]
@@ -37,18 +45,18 @@ enum ProbeError {
     BodyTimeout,
     #[error("The search string was not in the first {} bytes.", limits::SEARCHED_BYTES)]
     NotFound,
-    #[error("The lab does not probe HTTPS endpoints.")]
-    Https,
+    #[error("The health checker could not make a TLS connection: {0}")]
+    Tls(io::Error),
 }
 
-pub(super) async fn probe(route53: &Route53, endpoint: &Endpoint, pace: Pace) -> ProbeOutcome {
+pub(crate) async fn probe(route53: &Route53, endpoint: &Endpoint, pace: Pace) -> ProbeOutcome {
     let Some(address) = target(route53, endpoint) else {
         return ProbeOutcome::Failure(ProbeError::NoAddress.to_string());
     };
     let found = match &endpoint.protocol {
         Protocol::Tcp => connect(address, pace.scaled(limits::TCP_CONNECT)).await.map(|_| "TCP connection".to_owned()),
         Protocol::Http(request) => http(address, endpoint, request, pace).await,
-        Protocol::Https(_) => Err(ProbeError::Https),
+        Protocol::Https(request) => https(address, endpoint, request, pace).await,
     };
     match found {
         Ok(found) => ProbeOutcome::Success(found),
@@ -63,6 +71,33 @@ async fn connect(address: SocketAddr, patience: Duration) -> Result<TcpStream, P
 
 async fn http(address: SocketAddr, endpoint: &Endpoint, request: &Request, pace: Pace) -> Result<String, ProbeError> {
     let stream = connect(address, pace.scaled(limits::HTTP_CONNECT)).await?;
+    judge(stream, address, endpoint, request, pace).await
+}
+
+/// One patience for connection and handshake together.
+async fn https(address: SocketAddr, endpoint: &Endpoint, request: &Request, pace: Pace) -> Result<String, ProbeError> {
+    let name = match &endpoint.domain {
+        Some(domain) => {
+            ServerName::try_from(domain.clone()).map_err(|error| ProbeError::Tls(io::Error::other(error)))?
+        }
+        None => ServerName::from(address.ip()),
+    };
+    let patience = pace.scaled(limits::HTTP_CONNECT);
+    let connecting = async {
+        let stream = connect(address, patience).await?;
+        UNVALIDATED.connect(name, stream).await.map_err(ProbeError::Tls)
+    };
+    let stream = timeout(patience, connecting).await.map_err(|_| ProbeError::ConnectTimeout)??;
+    judge(stream, address, endpoint, request, pace).await
+}
+
+async fn judge<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
+    stream: S,
+    address: SocketAddr,
+    endpoint: &Endpoint,
+    request: &Request,
+    pace: Pace,
+) -> Result<String, ProbeError> {
     let answered = timeout(pace.scaled(limits::HTTP_STATUS), ask(stream, address, endpoint, request)).await;
     let (response, _connection) = answered.map_err(|_| ProbeError::StatusTimeout)??;
     let status = response.status();
@@ -79,8 +114,8 @@ async fn http(address: SocketAddr, endpoint: &Endpoint, request: &Request, pace:
     Ok(format!("HTTP Status Code {status}"))
 }
 
-async fn ask(
-    stream: TcpStream,
+async fn ask<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
+    stream: S,
     address: SocketAddr,
     endpoint: &Endpoint,
     request: &Request,
@@ -112,4 +147,55 @@ async fn start_of_body(mut body: Incoming) -> Result<Vec<u8>, ProbeError> {
     }
     start.truncate(limits::SEARCHED_BYTES);
     Ok(start)
+}
+
+/// TLS as Route 53's checkers speak it: whatever certificate is shown is taken (R24).
+static UNVALIDATED: LazyLock<TlsConnector> = LazyLock::new(|| {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .expect("the provider supports TLS 1.2 and 1.3")
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(TakesAnyCertificate(provider)))
+        .with_no_client_auth();
+    TlsConnector::from(Arc::new(config))
+});
+
+/// Only that the server holds the certificate's key is verified, without which there is no TLS.
+#[derive(Debug)]
+struct TakesAnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for TakesAnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
 }

@@ -13,7 +13,9 @@ use domain::{
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::Deserialize;
 
-use super::{Command, Expect, Injection, Load, Must, Objectives, OnOff, Order, Scenario, Shape, Steady, Truth, What};
+use super::{
+    Command, Expect, Injection, Load, Must, Objectives, OnOff, Order, Scenario, Shape, Steady, Targets, Truth, What,
+};
 use crate::fault::{Checked, Kind, ObserverFault, Paths, Written};
 
 /// Faster than this, rounds would be shorter than a scheduler's whims.
@@ -51,6 +53,9 @@ struct ScenarioFile {
     regions: Vec<RegionName>,
     /// AWS regions of the checkers; at least three. Default: three that serve in none of Pointsman's own scenarios.
     observers: Option<Vec<RegionName>>,
+    /// What the records hold: the regions' `addresses`, or their `names`. Default `addresses`.
+    #[serde(default)]
+    targets: Targets,
     /// What an outage may cost at most; the report holds the drill against them.
     #[serde(default)]
     objectives: Objectives,
@@ -240,6 +245,7 @@ impl ScenarioFile {
             r29: self.r29.unwrap_or(Period::seconds(5)),
             regions: self.regions,
             observers,
+            targets: self.targets,
             objectives: self.objectives,
             load: self.load,
             policy: self.policy,

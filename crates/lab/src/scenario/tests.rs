@@ -21,12 +21,12 @@ fn scenarios() -> Vec<Scenario> {
 #[test]
 fn every_scenario_reads_and_is_short() {
     let scenarios = scenarios();
-    for name in ["region-outage", "flapping", "both-down", "brownout"] {
-        assert!(scenarios.iter().any(|scenario| scenario.name == name), "{name}");
-    }
+    let built_in = crate::catalog::all().unwrap();
+    let names = |all: &[Scenario]| all.iter().map(|it| it.name.clone()).collect::<BTreeSet<_>>();
+    assert_eq!(names(&built_in), names(&scenarios), "every file is built in");
     for scenario in scenarios {
         let wall = scenario.ends().scaled(scenario.speed);
-        assert!(wall <= Period::seconds(70), "{} takes {wall}", scenario.name);
+        assert!(wall <= Period::seconds(65), "{} takes {wall}", scenario.name);
         assert_eq!(scenario.truth.len(), scenario.regions.len());
     }
 }
@@ -102,6 +102,97 @@ paths = "user"
     );
 }
 
+/// A region's faults over time, in seconds of life: of `small.toml` with these lines instead of its fault's.
+fn course(fault: &str) -> Vec<(f64, Option<Fault>)> {
+    let (before, rest) = SMALL.split_once("kind = \"latency\"").unwrap();
+    let rest = &rest[rest.find("\n\n[[truth]]").unwrap()..];
+    let scenario = Scenario::parse("small.toml", &format!("{before}region = \"a\"\n{fault}\n{rest}")).unwrap();
+    let faults = |turn: &Turn| turn.in_force.regions.get("a").map(|faults| faults[0].clone());
+    scenario.turns().iter().map(|turn| (turn.at.as_secs_f64(), faults(turn))).collect()
+}
+
+#[test]
+fn a_ramp_grows_to_all_of_it() {
+    let course = course("kind = \"latency\"\ndelay = \"1s\"\nat = \"2s\"\nfor = \"20s\"\nramp = \"10s\"");
+    let delays: Vec<_> = course
+        .iter()
+        .map(|(_, fault)| match fault {
+            Some(Fault::Latency { delay, .. }) => delay.as_secs_f64(),
+            _ => 0.0,
+        })
+        .collect();
+    assert_eq!(delays.len(), 21);
+    assert!(
+        delays[..20].is_sorted() && (delays[0] - 0.05).abs() < 1e-9 && (delays[19] - 1.0).abs() < 1e-9,
+        "{delays:?}"
+    );
+    assert!((course[19].0 - 16.5).abs() < 1e-9, "the last step is half a second before the ramp's end: {course:?}");
+    assert_eq!(course[20], (27.0, None));
+}
+
+#[test]
+fn a_pulse_comes_and_goes_and_is_gone_at_the_end() {
+    let course = course("kind = \"down\"\nat = \"2s\"\nfor = \"8s\"\npulse = { on = \"2s\", off = \"3s\" }");
+    let down = Some(Fault::Down);
+    assert_eq!(course, [(7.0, down.clone()), (9.0, None), (12.0, down), (14.0, None), (15.0, None)]);
+}
+
+#[test]
+fn what_is_random_is_the_same_for_the_same_seed_only() {
+    let fault = "kind = \"down\"\nat = \"2s\"\nfor = \"300s\"\nrandom = { on = \"2s\", off = \"8s\" }";
+    let one = course(fault);
+    assert_eq!(one, course(fault));
+    let on: f64 = one.windows(2).filter(|pair| pair[0].1.is_some()).map(|pair| pair[1].0 - pair[0].0).sum();
+    assert!((20.0..120.0).contains(&on), "a fifth of the time, more or less: {on} of 300 s");
+    let scenario = |seed: u64| {
+        let source = SMALL.replace("delay = \"300ms\"", "delay = \"300ms\"\nrandom = { on = \"2s\", off = \"2s\" }");
+        Scenario { seed, ..Scenario::parse("small.toml", &source).unwrap() }.turns()
+    };
+    assert_ne!(scenario(1), scenario(2));
+}
+
+#[test]
+fn observers_and_names_have_faults_too() {
+    let more = r#"
+[[fault]]
+kind = "observer-lost"
+observer = "us-west-2"
+at = "1s"
+for = "5s"
+
+[[fault]]
+kind = "observer-cut-off"
+observer = "eu-central-1"
+at = "1s"
+for = "5s"
+
+[[fault]]
+kind = "observer-lies"
+observer = "eu-central-1"
+region = "b"
+at = "1s"
+for = "5s"
+
+[[fault]]
+kind = "dns-ttl"
+region = "b"
+ttl = "3600s"
+at = "1s"
+for = "5s"
+"#;
+    let scenario = Scenario::parse("small.toml", &format!("{SMALL}{more}")).unwrap();
+    let InForce { lost, lies, cut_off, names, regions } = &scenario.turns()[0].in_force;
+    let text = |value: &dyn std::fmt::Debug| format!("{value:?}");
+    assert!(regions.is_empty());
+    assert_eq!(lost.iter().map(ToString::to_string).collect::<Vec<_>>(), ["us-west-2"]);
+    assert!(
+        text(lies).contains("eu-central-1") && text(lies).contains("\"b\"") && !text(lies).contains("\"a\""),
+        "{lies:?}"
+    );
+    assert_eq!(cut_off.len(), 2, "from every region: {cut_off:?}");
+    assert_eq!(names["b"], NameFault::Ttl { ttl: Period::seconds(3600) });
+}
+
 /// The one message about a file in which `from` stands as `to`.
 fn refused(from: &str, to: &str) -> String {
     assert!(SMALL.contains(from), "{from}");
@@ -127,6 +218,15 @@ fn each_error_names_file_line_and_key() {
         ),
         ("\"20s\"\ndelay", "\"0s\"\ndelay", "small.toml:13:1: fault[0].for: a fault that lasts no time"),
         ("delay = \"300ms\"", "", "fault[0].delay: `latency` needs it"),
+        ("kind = \"latency\"", "kind = \"down\"", "fault[0].delay: has no meaning for `down`"),
+        (
+            "kind = \"latency\"\nregion = \"a\"",
+            "kind = \"observer-lost\"",
+            "fault[0].observer: `observer-lost` needs it",
+        ),
+        ("region = \"a\"\nat", "at", "fault[0].region: `latency` needs it"),
+        ("region = \"a\"\nat", "region = \"a\"\nobserver = \"x\"\nat", "fault[0].observer: `x` is no observer"),
+        ("delay = \"300ms\"", "delay = \"300ms\"\nramp = \"1s\"\npulse = { on = \"1s\", off = \"1s\" }", "say one of"),
         (
             "delay = \"300ms\"",
             "delay = \"300ms\"\nshare = 0.5",

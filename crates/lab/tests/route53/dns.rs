@@ -1,9 +1,10 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use domain::Period;
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{Name as DnsName, RData, RecordType as DnsType};
 use lab::dns::NameServers;
-use lab::hosted::NameFault;
+use lab::fault::NameFault;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 
@@ -123,14 +124,35 @@ async fn a_name_fails_as_told_until_it_is_told_otherwise() {
     let route53 = hosting(AT_ONCE, example_com([set(WWW, RecordType::A, &["127.0.1.1"])]));
     let servers = one_server(&route53).await;
     for (fault, code, answers) in [
-        (Some(NameFault::NxDomain), ResponseCode::NXDomain, 0),
+        (Some(NameFault::Nxdomain), ResponseCode::NXDomain, 0),
         (Some(NameFault::Empty), ResponseCode::NoError, 0),
-        (Some(NameFault::ServFail), ResponseCode::ServFail, 0),
+        (Some(NameFault::Servfail), ResponseCode::ServFail, 0),
         (None, ResponseCode::NoError, 1),
     ] {
-        route53.set_fault(name(WWW), fault);
+        route53.set_fault(name(WWW), fault.clone());
         let answer = over_udp(servers.addresses()[0], WWW, DnsType::A).await;
         assert_eq!((answer.metadata.response_code, answer.answers.len()), (code, answers), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_befalls_a_name_befalls_whoever_is_led_there() {
+    let endpoint = "eu.example.com";
+    let sets = [set(WWW, RecordType::Cname, &["eu.example.com."]), set(endpoint, RecordType::A, &["127.0.1.1"])];
+    let route53 = hosting(AT_ONCE, example_com(sets));
+    let servers = one_server(&route53).await;
+    let ttl = Period::seconds(3600);
+    for (fault, code, answers, last_ttl) in [
+        (None, ResponseCode::NoError, 2, 60),
+        (Some(NameFault::Empty), ResponseCode::NoError, 1, 60),
+        (Some(NameFault::Nxdomain), ResponseCode::NoError, 1, 60),
+        (Some(NameFault::Servfail), ResponseCode::ServFail, 0, 0),
+        (Some(NameFault::Ttl { ttl }), ResponseCode::NoError, 2, 3600),
+    ] {
+        route53.set_fault(name(endpoint), fault.clone());
+        let answer = over_udp(servers.addresses()[0], WWW, DnsType::A).await;
+        let last = answer.answers.last().map_or(0, |record| record.ttl);
+        assert_eq!((answer.metadata.response_code, answer.answers.len(), last), (code, answers, last_ttl), "{fault:?}");
     }
 }
 
@@ -139,7 +161,7 @@ async fn a_slow_name_delays_no_other() {
     let sets = [set(WWW, RecordType::A, &["127.0.1.1"]), set("quick.example.com", RecordType::A, &["127.0.2.1"])];
     let route53 = hosting(AT_ONCE, example_com(sets));
     let servers = one_server(&route53).await;
-    route53.set_fault(name(WWW), Some(NameFault::Slow(NEVER)));
+    route53.set_fault(name(WWW), Some(NameFault::Slow { delay: Period(NEVER) }));
     let slow = asked(servers.addresses()[0], WWW, DnsType::A).await;
     let quick = over_udp(servers.addresses()[0], "quick.example.com.", DnsType::A).await;
     assert_eq!(values(&quick), ["127.0.2.1"]);

@@ -2,8 +2,11 @@ use std::collections::{BTreeSet, HashSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use lab::fault::Fault;
 use lab::health::{HealthCheckers, Pace};
 use lab::hosted::ProbeOutcome;
+use lab::region::Region;
+use lab::tls::{Authority, Identities};
 use route53::{
     Answer, CheckConfig, CheckId, CheckKind, Draw, Endpoint, FailureThreshold, Interval, Protocol, Request, Role,
 };
@@ -146,6 +149,40 @@ async fn r23_the_search_string_decides_and_tcp_needs_only_a_connection() {
     all_report(&route53, "found", is_success).await;
     all_report(&route53, "missing", is_failure).await;
     all_report(&route53, "tcp", is_success).await;
+}
+
+#[tokio::test]
+async fn r24_https_checks_take_any_certificate_and_need_tls() {
+    let folder = tempfile::tempdir().unwrap();
+    Authority::new().unwrap().write(&["www.example.com".parse().unwrap()], folder.path()).unwrap();
+    let identities = Identities::read(folder.path()).unwrap();
+    let start = Region::start_tls("a".parse().unwrap(), (Ipv4Addr::LOCALHOST, 0).into(), 1, identities);
+    let (region, plain) = (start.await.unwrap(), Backend::start().await);
+    let https = |address: SocketAddr, domain: Option<&str>| {
+        let endpoint = Endpoint {
+            address: Some(address.ip()),
+            domain: domain.map(str::to_owned),
+            port: address.port(),
+            protocol: Protocol::Https(Request { path: "/health".into(), search: Some("ok".into()) }),
+            interval: Interval::Fast,
+            failure_threshold: FailureThreshold::default(),
+        };
+        CheckConfig { kind: CheckKind::Endpoint(endpoint), inverted: false, disabled: false }
+    };
+    let route53 = Route53::new(AT_ONCE);
+    let _checkers = HealthCheckers::start(Arc::clone(&route53), PACE);
+    region.control().set(vec![Fault::TlsExpired]).await.unwrap();
+    route53.put_check(&"expired".into(), https(region.address(), Some("www.example.com")));
+    route53.put_check(&"without a name".into(), https(region.address(), None));
+    route53.put_check(&"plain".into(), https(plain.address, Some("www.example.com")));
+    all_report(&route53, "expired", is_success).await;
+    all_report(&route53, "without a name", is_success).await;
+    all_report(&route53, "plain", is_failure).await;
+    region.control().set(vec![Fault::TlsWrongName]).await.unwrap();
+    route53.put_check(&"wrong name".into(), https(region.address(), Some("www.example.com")));
+    all_report(&route53, "wrong name", is_success).await;
+    region.control().set(vec![Fault::HalfOpen]).await.unwrap();
+    all_report(&route53, "wrong name", is_failure).await;
 }
 
 #[tokio::test]
