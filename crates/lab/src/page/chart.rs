@@ -127,7 +127,7 @@ struct Size {
 }
 
 const SIZES: [Size; 2] = [
-    Size { name: "wide", width: 1_000, height: 280, marks: 9 },
+    Size { name: "wide", width: 840, height: 260, marks: 8 },
     Size { name: "narrow", width: 330, height: 220, marks: 5 },
 ];
 

@@ -25,7 +25,7 @@ fn compared(all: &[(Who, &Controller)]) -> Markup {
     let rows: Vec<_> = COMPARED.iter().map(|figure| row(figure, all, &mut notes)).collect();
     html! {
         (table::scrolling("Comparison of the controllers", &html! {
-            table.figures {
+            table.figures.compared {
                 caption { "Figures of each controller" }
                 thead { tr {
                     th scope="col" { "Figure" }

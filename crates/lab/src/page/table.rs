@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 /// A box that a keyboard can scroll too.
 pub(super) fn scrolling(label: &str, table: &Markup) -> Markup {
-    html! { div.scroll role="region" aria-label=(label) tabindex="0" { (table) } }
+    html! { div.scroll role="region" aria-label={ "Table: " (label) } tabindex="0" { (table) } }
 }
 
 /// Met or not.
