@@ -70,13 +70,11 @@ impl CliError {
             | Self::Drill(DrillError::Nothing(_)) => exit::USAGE,
             Self::Order(OrderError::Refused(_)) => exit::REFUSED,
             Self::NotVerified { .. } | Self::Drill(DrillError::NotSteady { .. }) => exit::UNHEALTHY,
-            Self::Aws(_) | Self::Remote(_) => exit::AWS,
-            Self::Start(error) => start_code(error),
+            Self::Aws(_) | Self::Remote(_) | Self::Drill(DrillError::Switch(_)) => exit::AWS,
+            Self::Start(error) | Self::Drill(DrillError::Start(error)) => start_code(error),
             Self::Deploy(error) => deploy_code(error),
             Self::Tick(error) | Self::Order(OrderError::Tick(error)) => tick_code(error),
             Self::Stage(error) | Self::Drill(DrillError::Stage(error)) => stage_code(error),
-            Self::Drill(DrillError::Switch(_)) => exit::AWS,
-            Self::Drill(DrillError::Start(error)) => start_code(error),
             Self::Write { .. }
             | Self::Drill(DrillError::Stopped)
             | Self::Interrupted

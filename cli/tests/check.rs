@@ -26,7 +26,7 @@ use support::{
 };
 use tempfile::TempDir;
 
-const FIRST: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 1);
+const FIRST: Ipv4Addr = Ipv4Addr::LOCALHOST;
 const OTHER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 /// A region's server: it answers every request with the status that it is told.

@@ -175,10 +175,10 @@ fn nowhere_to_go_and_a_liar_side_by_side() {
 
     let lies = &reports["observer-lies"];
     assert_eq!(first(lies, "decision"), None);
-    let lied = |said: &&Value| said["verdict"] == "down";
+    let is_down = |said: &&Value| said["verdict"] == "down";
     let said = lies["verdicts"].as_array().unwrap();
-    assert!(said.iter().any(|said| lied(&said)), "the lie was never told: {said:?}");
-    assert!(said.iter().filter(lied).all(|said| said["observer"] == "us-west-2"), "{said:?}");
+    assert!(said.iter().any(|said| is_down(&said)), "the lie was never told: {said:?}");
+    assert!(said.iter().filter(is_down).all(|said| said["observer"] == "us-west-2"), "{said:?}");
 }
 
 #[test]

@@ -66,7 +66,7 @@ pub(crate) async fn run(args: &args::Drill, printer: &Printer) -> Result<exit::C
     match printer.output() {
         Output::Text => printer.raw(&format!("\n{}\n", summary(args, &reports))),
         Output::Json if args.seeds == 1 && args.scenarios.len() == 1 => {
-            printer.raw(&format!("{}\n", json(&reports[0])))
+            printer.raw(&format!("{}\n", json(&reports[0])));
         }
         Output::Json => printer.raw(&format!("{}\n", json(&reports))),
     }
@@ -160,10 +160,10 @@ impl<'a> Screen<'a> {
                     None if self.options.scenarios.len() > 1 => scenario.clone(),
                     None => String::new(),
                 };
-                let line = line(event, &whose);
+                let text = line(event, &whose);
                 match self.live.get() {
-                    Some(Some(live)) => live.event(&line),
-                    _ => self.activity.done(&line),
+                    Some(Some(live)) => live.event(&text),
+                    _ => self.activity.done(&text),
                 }
             }
             Progress::Stands(snapshot) => {

@@ -18,24 +18,25 @@ fn config(source: &str) -> Config {
     Config::parse("pointsman.toml", source).unwrap()
 }
 
-fn amount(cost: &Cost, name: &str) -> f64 {
+fn amount(cost: &Cost, name: &str) -> String {
     let item = cost.items.iter().find(|item| item.name == name);
-    item.unwrap_or_else(|| panic!("{name} is an item")).monthly.into()
+    let monthly: f64 = item.unwrap_or_else(|| panic!("{name} is an item")).monthly.into();
+    format!("{monthly:.2}")
 }
 
 #[test]
 fn a_month_of_three_observers_is_counted_item_by_item() {
     let cost = of(&config(CONFIG));
     // 43,800 minutes × 3 × 65 s × 0.25 GB × $0.0000133334
-    assert_eq!(amount(&cost, "Lambda: checkers"), 28.47);
+    assert_eq!(amount(&cost, "Lambda: checkers"), "28.47");
     // Two with HTTPS and a fast interval, one that is always unhealthy.
-    assert_eq!(amount(&cost, "Route 53: health checks"), 5.50);
+    assert_eq!(amount(&cost, "Route 53: health checks"), "5.50");
     // 3 × 2 regions × 3 observers × $0.30
-    assert_eq!(amount(&cost, "CloudWatch: metrics"), 5.40);
+    assert_eq!(amount(&cost, "CloudWatch: metrics"), "5.40");
     // 87,600 a checker × 3, and some in incidents.
-    assert_eq!(amount(&cost, "S3: observations written"), 1.34);
+    assert_eq!(amount(&cost, "S3: observations written"), "1.34");
     // 262,800 rounds × 4 servers × 3
-    assert_eq!(amount(&cost, "Route 53: queries of the observers"), 1.26);
+    assert_eq!(amount(&cost, "Route 53: queries of the observers"), "1.26");
     assert_eq!(cost.monthly, cost.items.iter().map(|item| item.monthly).sum());
 }
 
@@ -48,15 +49,16 @@ fn a_lab_s_haste_does_not_change_the_cost() {
 #[test]
 fn another_cloud_s_check_costs_more() {
     let elsewhere = of(&config(&CONFIG.replace("us-east-1", "other-cloud")));
-    assert_eq!(amount(&elsewhere, "Route 53: health checks"), 0.5 + 2.5 + 4.75);
+    assert_eq!(amount(&elsewhere, "Route 53: health checks"), "7.75", "0.50, 2.50 and 4.75");
 }
 
 #[test]
 fn shorter_rounds_cost_queries_but_hardly_time() {
     let fast = of(&config(&CONFIG.replace("hosted_zone", "policy.preset = \"fast\"\nhosted_zone")));
     let steady = of(&config(CONFIG));
-    assert!(amount(&fast, "Lambda: checkers") < amount(&steady, "Lambda: checkers"));
-    assert_eq!(amount(&fast, "Route 53: queries of the observers"), 12.61);
+    let checkers = |cost: &Cost| amount(cost, "Lambda: checkers").parse::<f64>().unwrap();
+    assert!(checkers(&fast) < checkers(&steady));
+    assert_eq!(amount(&fast, "Route 53: queries of the observers"), "12.61");
 }
 
 #[test]

@@ -84,21 +84,21 @@ fn series(seed: u64, away: Away) -> Series {
         let p50 = if far > 0.5 { 96.0 } else { 41.0 } + 4.0 * noise.next();
         let p95 = if far > 0.05 { 118.0 } else { 58.0 } + 12.0 * noise.next();
         let p99 = if far > 0.01 { 140.0 } else { 74.0 } + 40.0 * noise.next().powi(3);
-        let seen = |value: f64| answered.then_some((value * 10.0).round() / 10.0);
-        series.p50_ms.push(seen(p50));
-        series.p95_ms.push(seen(p95));
-        series.p99_ms.push(seen(p99));
+        let waited = |value: f64| answered.then_some((value * 10.0).round() / 10.0);
+        series.p50_ms.push(waited(p50));
+        series.p95_ms.push(waited(p95));
+        series.p99_ms.push(waited(p99));
     }
     series
 }
 
-fn availability(series: &Series) -> Option<f64> {
+fn availability(series: &Series) -> f64 {
     let good = series
         .requests
         .iter()
         .zip(&series.succeeded)
         .filter(|(sent, succeeded)| f64::from(**succeeded) >= 0.99 * f64::from(**sent));
-    Some(good.count() as f64 / f64::from(LASTED))
+    good.count() as f64 / f64::from(LASTED)
 }
 
 fn metrics(series: &Series) -> Metrics {
@@ -115,7 +115,7 @@ fn metrics(series: &Series) -> Metrics {
         requests: requests.into(),
         throughput_rps: Some((f64::from(succeeded) / f64::from(LASTED) * 1e3).round() / 1e3),
         success_rate: Some(f64::from(succeeded) / f64::from(requests)),
-        availability: availability(series),
+        availability: Some(availability(series)),
         latency_ms: LatencyMs {
             before: of(42.9, 66.2, 89.4),
             during: of(98.1, 126.4, 158.3),
