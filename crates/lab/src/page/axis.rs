@@ -42,7 +42,8 @@ impl Axis {
             // A number that is not one must not make it endless.
             .take(30)
         };
-        let from = round().take_while(|mark| *mark <= least).last().unwrap_or(1.0);
+        // Of no value the least is endless.
+        let from = round().take_while(|mark| *mark <= least.min(most)).last().unwrap_or(1.0);
         let to = round().find(|mark| *mark >= most && *mark > from).unwrap_or(most.min(f64::MAX));
         let marks = round().filter(|mark| (from..=to).contains(mark)).collect();
         Self { scale: Scale::Log, from, to, marks, unit }

@@ -69,7 +69,15 @@ pub(super) struct Process {
 impl Process {
     pub(super) async fn start(program: &Path, settings: Spawn<'_>) -> Result<(Self, Listening), RegionError> {
         let region = settings.name.clone();
-        let mut child = command(program, &settings).spawn().map_err(|source| RegionError::Run {
+        let mut nice = Command::new("nice");
+        nice.args(["-n", NICENESS]).arg(program);
+        let spawned = match as_region(nice, &settings).spawn() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                as_region(Command::new(program), &settings).spawn()
+            }
+            spawned => spawned,
+        };
+        let mut child = spawned.map_err(|source| RegionError::Run {
             region: region.clone(),
             program: program.to_owned(),
             source,
@@ -107,9 +115,8 @@ impl Process {
     }
 }
 
-fn command(program: &Path, settings: &Spawn<'_>) -> Command {
-    let mut command = Command::new("nice");
-    command.args(["-n", NICENESS]).arg(program).args(["lab", "region", settings.name.as_str()]);
+fn as_region(mut command: Command, settings: &Spawn<'_>) -> Command {
+    command.args(["lab", "region", settings.name.as_str()]);
     command.arg(settings.address.to_string()).arg(format!("--seed={}", settings.seed));
     if let Some(folder) = &settings.tls {
         command.arg("--tls").arg(folder);
