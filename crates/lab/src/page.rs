@@ -103,7 +103,10 @@ fn header(report: &Report, sections: &[Section]) -> Markup {
         Ending::Interrupted => ("verdict warn", "◐"),
     };
     let fact = |name: &str, value: String| html! { div { dt { (name) } dd { (value) } } };
-    let names = |names: Vec<&str>| names.join(", ");
+    let names = |name: &str, names: Vec<&str>| {
+        let commas = std::iter::repeat_n(", ", names.len().saturating_sub(1)).chain([""]);
+        html! { div { dt { (name) } dd { @for (name, comma) in names.iter().zip(commas) { span { (name) } (comma) } } } }
+    };
     html! {
         header {
             p.kicker { "Pointsman drill report" }
@@ -115,8 +118,8 @@ fn header(report: &Report, sections: &[Section]) -> Markup {
                 span { (tally(report)) }
             }
             dl.facts {
-                (fact("Regions", names(report.regions.iter().map(|region| region.as_str()).collect())))
-                (fact("Observers", names(report.observers.iter().map(|observer| observer.as_str()).collect())))
+                (names("Regions", report.regions.iter().map(|region| region.as_str()).collect()))
+                (names("Observers", report.observers.iter().map(|observer| observer.as_str()).collect()))
                 (fact("Emulated AWS", report.emulator.clone()))
                 (fact("Lasted", seconds(report.lasted_s)))
                 (fact("TTL", seconds(report.ttl_s)))

@@ -13,7 +13,9 @@ pub(super) fn section(report: &Report) -> Markup {
     html! {
         p {
             "The same faults, seed, TTL, propagation and speed for all, at the same time in the same lab. "
-            "The best of a row is marked; “no failover” takes no part in that."
+            @if all.iter().filter(|(who, _)| *who != Who::Nobody).count() > 1 {
+                "The best of a row is marked; “no failover” takes no part in that."
+            }
         }
         (compared(&all))
         (spent(&all))

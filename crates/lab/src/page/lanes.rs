@@ -82,6 +82,10 @@ pub(super) struct Time {
 }
 
 const HEIGHT: u32 = 24;
+/// About the width of a letter in a lane, and of a lane on a phone and at a desk, in pixels.
+const LETTER: f64 = 6.4;
+const NARROW: f64 = 280.0;
+const WIDE: f64 = 560.0;
 /// Marks nearer to each other than this share of the width go below one another.
 const APART: f64 = 0.055;
 
@@ -111,16 +115,23 @@ impl Time {
 
     fn stretch(&self, stretch: &Stretch) -> Markup {
         let share = (stretch.to - stretch.from) / self.ends;
-        let text = match share {
-            share if share >= 0.18 => stretch.text.as_str(),
-            share if share >= 0.035 => stretch.short,
-            _ => "",
+        let fitting = |width: f64| {
+            let fits = |text: &&str| share * width >= text.chars().count() as f64 * LETTER + 10.0;
+            [stretch.text.as_str(), stretch.short].into_iter().find(fits).unwrap_or_default()
+        };
+        let (narrow, wide) = (fitting(NARROW), fitting(WIDE));
+        let written = |text: &str, class: Option<&str>| {
+            html! { @if !text.is_empty() { text x="5" y="13.5" class=[class] { (text) } } }
         };
         html! {
             svg class={ "stretch " (stretch.fill.class()) } x=(self.percent(stretch.from)) y="3"
                 width=(self.percent(stretch.to - stretch.from)) height="18" {
                 rect width="100%" height="18" rx="2" {}
-                @if !text.is_empty() { text x="5" y="13.5" { (text) } }
+                @if narrow == wide {
+                    (written(wide, None))
+                } @else {
+                    (written(wide, Some("roomy"))) (written(narrow, Some("tight")))
+                }
             }
         }
     }

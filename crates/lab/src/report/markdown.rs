@@ -119,7 +119,8 @@ fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {
-            '\n' | '\r' => plain.push(' '),
+            '\n' => plain.push_str("; "),
+            '\r' => {}
             '<' => plain.push_str("&lt;"),
             '>' => plain.push_str("&gt;"),
             '|' | '`' | '*' | '[' | ']' | '\\' => plain.extend(['\\', letter]),

@@ -155,7 +155,7 @@ fn pointsman() -> Controller {
             13.4,
             Decision,
             &us(),
-            "eu-west-1 is down for 3 of 3 observers, 3 rounds in a row; orders fails too; us-east-1 is up for 3 of 3",
+            "eu-west-1 is down for 3 of 3 observers, 3 rounds in a row\norders fails too\nus-east-1 is up for 3 of 3",
         ),
         event(13.9, SwitchApplied, &us(), "epoch 1"),
         Event::new(24.1, DnsAnswerChanged, &us()),

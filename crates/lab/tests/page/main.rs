@@ -157,6 +157,8 @@ fn markdown_is_short_and_whole() {
         "| Recovery (MTTR) | 34.1\u{a0}s | RTO 45.0\u{a0}s | met |",
         "| Answer | 14.1\u{a0}s | 33.7\u{a0}s | – | – |",
         "| 13.9\u{a0}s | Records changed · us-east-1 · epoch 1 |",
+        "| 13.4\u{a0}s | Plan to move · us-east-1 · eu-west-1 is down for 3 of 3 observers, 3 rounds in a row; \
+         orders fails too; us-east-1 is up for 3 of 3 |",
         "- Single prober, `answer_s`: the answer never left the region",
     ] {
         assert!(text.lines().any(|it| it == line), "{line}\n{text}");
