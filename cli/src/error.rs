@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use aws::{AwsError, DeployError, OrderError, RemoteError, StartError, StoreError, SwitchError, TickError};
 use domain::ConfigError;
-use lab::{catalog::FindError, drill::DrillError, package::PackageError, region::RegionError, stage::StageError};
+use lab::{drill::DrillError, package::PackageError, region::RegionError, stage::StageError};
 use probe::ProbeError;
+use scenario::catalog::FindError;
 
 use crate::exit;
 

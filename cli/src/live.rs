@@ -12,7 +12,7 @@ use std::{
 };
 
 use anstream::{AutoStream, ColorChoice, adapter::strip_str};
-use lab::{drill::Snapshot, scenario::Scenario};
+use lab::drill::Snapshot;
 use ratatui::{
     backend::IntoCrossterm,
     buffer::{Buffer, Cell},
@@ -23,6 +23,7 @@ use ratatui::{
     layout::Rect,
     widgets::Widget,
 };
+use scenario::Scenario;
 use view::{Course, View};
 
 /// Narrower, and plain lines say more.

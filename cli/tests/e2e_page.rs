@@ -3,7 +3,7 @@
 
 #[path = "support/browser.rs"]
 mod browser;
-#[path = "../../crates/lab/tests/page/fixture.rs"]
+#[path = "../../crates/report/tests/page/fixture.rs"]
 mod fixture;
 #[path = "../../crates/lab/tests/needs/mod.rs"]
 mod needs;
@@ -11,7 +11,7 @@ mod needs;
 use std::collections::{BTreeMap, BTreeSet};
 
 use browser::{Browser, Theme};
-use lab::page;
+use report::page;
 use serde_json::{Value, json};
 
 #[test]

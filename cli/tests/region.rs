@@ -12,7 +12,6 @@ use std::{
 };
 
 use lab::{
-    fault::Fault,
     processes::Marker,
     region::{Region, RegionError, Spawn},
     tls::Authority,
@@ -21,6 +20,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use scenario::fault::Fault;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_pointsman");
 const LONG: Duration = Duration::from_secs(20);
@@ -63,7 +63,7 @@ async fn a_region_of_its_own_does_what_it_is_told_and_ends() {
     let control = region.control();
     control.set(vec![Fault::Down]).await.unwrap();
     assert_eq!(get(address).unwrap_err().kind(), ErrorKind::ConnectionRefused);
-    control.set(vec![Fault::Errors { share: domain::Share::ALL, paths: lab::fault::Paths::All }]).await.unwrap();
+    control.set(vec![Fault::Errors { share: domain::Share::ALL, paths: scenario::fault::Paths::All }]).await.unwrap();
     assert!(get(address).unwrap().starts_with("HTTP/1.1 503"));
     control.add(Fault::CpuSaturation).await.unwrap();
     assert_eq!(control.faults().await.unwrap().len(), 2);

@@ -11,7 +11,6 @@ use std::{
 };
 
 use lab::{
-    catalog,
     drill::until_steady,
     package::Source,
     stage::{Stage, StageOptions},
@@ -20,6 +19,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use scenario::catalog;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 

@@ -12,7 +12,7 @@ use crate::{
 pub(crate) fn schema(args: &Schema, printer: &Printer) -> exit::Code {
     let schema = match args.format {
         Format::Config => domain::config_schema(),
-        Format::Scenario => lab::scenario::Scenario::schema(),
+        Format::Scenario => scenario::Scenario::schema(),
     };
     let text = serde_json::to_string_pretty(&schema).expect("a schema is plain data");
     printer.raw(&format!("{text}\n"));

@@ -1,8 +1,9 @@
 use std::iter::zip;
 
 use domain::{RegionName, Verdict};
-use lab::{catalog, drill::RegionNow};
+use lab::drill::RegionNow;
 use ratatui::{Terminal, backend::TestBackend, style::Modifier};
+use scenario::catalog;
 
 use super::*;
 

@@ -1,10 +1,7 @@
 //! What the live view shows, as widgets.
 
 use domain::Verdict;
-use lab::{
-    drill::{RegionNow, Snapshot},
-    scenario::Scenario,
-};
+use lab::drill::{RegionNow, Snapshot};
 use ratatui::{
     buffer::Buffer,
     layout::{Alignment, Constraint, Layout, Rect},
@@ -12,6 +9,7 @@ use ratatui::{
     text::{Line, Span},
     widgets::{LineGauge, Paragraph, Row, Sparkline, SparklineBar, Table, Widget, Wrap},
 };
+use scenario::Scenario;
 
 /// A rule, the header, two lines for the reasons, the table's head, two lines apart, three courses.
 const BESIDES_REGIONS: u16 = 10;

@@ -13,7 +13,7 @@ use std::{
 use domain::Share;
 use futures::FutureExt;
 use lab::{
-    fleet::{Answer, Fleet, Load, Records, Request},
+    fleet::{Answer, Fleet, Load},
     processes::Marker,
     region::{Region, Spawn, serve_process},
 };

@@ -17,10 +17,8 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use route53::{Answer, Draw, Name, RecordType, Rrset};
 use tokio::net::{TcpListener, UdpSocket};
 
-use crate::{
-    fault::NameFault,
-    hosted::{Route53, ZoneAnswer},
-};
+use crate::hosted::{Route53, ZoneAnswer};
+use scenario::fault::NameFault;
 
 /// An idle TCP connection is closed after this long.
 const TCP_IDLE: Duration = Duration::from_secs(10);

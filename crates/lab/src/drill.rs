@@ -22,13 +22,13 @@ use tokio_util::sync::CancellationToken;
 pub use snapshot::{RegionNow, Snapshot};
 
 use crate::{
+    clock::Clock,
     proxy::Written,
     recorder::Recorder,
-    report::{NothingToReport, Report},
     rival::Rival,
     stage::{Play, Setup, Stage, StageError, StageOptions},
-    timeline::{Clock, Event},
 };
+use report::{NothingToReport, Report, timeline::Event};
 
 /// How long the system may take to see itself steady, once the schedule has started its functions.
 const STEADY_WITHIN: Duration = Duration::from_secs(30);

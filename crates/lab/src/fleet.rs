@@ -3,7 +3,6 @@
 //! The load is open: request *k* is meant to leave at `started + k / rate` whatever became of those before.
 
 mod client;
-mod records;
 
 use std::{
     net::IpAddr,
@@ -22,8 +21,7 @@ use tokio_util::{
 };
 
 use client::Client;
-pub(crate) use records::histogram;
-pub use records::{Failure, Outcome, Records, Request};
+use report::records::{Failure, Outcome, Records, Request};
 
 /// What a resolver said: addresses, and how long they may be used.
 #[derive(Debug, Clone, PartialEq, Eq)]

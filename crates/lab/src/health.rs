@@ -13,10 +13,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::{
-    fault::NameFault,
-    hosted::{Generation, Route53},
-};
+use crate::hosted::{Generation, Route53};
+use scenario::fault::NameFault;
 
 pub(crate) mod probe;
 

@@ -11,9 +11,9 @@ use route53::{Answer, CheckConfig, CheckId, Draw, Endpoint, Name, RecordType, Rr
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
-use crate::fault::NameFault;
 use checks::Checks;
 pub use checks::{Generation, Observation, ProbeOutcome};
+use scenario::fault::NameFault;
 
 mod checks;
 

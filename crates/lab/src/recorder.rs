@@ -10,11 +10,11 @@ use domain::{
     Verdict,
 };
 
-use crate::{
-    report::Said,
-    scenario::What,
+use report::{
+    Said,
     timeline::{Event, EventKind},
 };
+use scenario::What;
 
 /// What was recorded so far.
 #[derive(Debug)]

@@ -23,10 +23,10 @@ use crate::{
     processes::Marker,
     proxy::{Proxy, ProxyError},
     region::{RegionError, free_port},
-    scenario::Scenario,
     tls::{CA_FILE, TlsError},
 };
 pub use play::Play;
+use scenario::Scenario;
 use schedule::Player;
 
 /// The zone that every service is in.

@@ -14,11 +14,11 @@ use std::{
 use domain::{Period, Share};
 use futures::FutureExt;
 use lab::{
-    fault::Fault,
-    fleet::{Answer, Failure, Fleet, Load, Outcome, Records, Resolve},
+    fleet::{Answer, Fleet, Load, Resolve},
     region::{Region, free_port},
     tls::{Authority, CA_FILE, Identities},
 };
+use scenario::fault::Fault;
 use tokio::time::sleep;
 
 const LONG: Duration = Duration::from_secs(20);

@@ -16,10 +16,10 @@ use http_body_util::{BodyExt, Full};
 use hyper::{Request, StatusCode, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use lab::{
-    fault::{Fault, Paths},
     region::{REGION_HEADER, Region, RegionError, free_port},
     tls::{Authority, CA_FILE, Identities},
 };
+use scenario::fault::{Fault, Paths};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream},

@@ -20,19 +20,21 @@ use super::{
     take,
 };
 use crate::{
-    cost,
+    clock::Clock,
     fleet::{Fleet, Load, Resolve},
     health::Pace,
     hosted::Happening,
-    metrics::{Evidence, Lived},
     recorder::Recorder,
-    report::{self, Circumstances, LOOPBACK_EXEMPTION, Report, count_calls},
     rival::{self, Rival, Step, Threshold},
-    scenario::{Command, InForce},
     stage::{Play, Stage, StageError},
-    timeline::{Clock, Event, EventKind},
     tls,
 };
+use report::{
+    Circumstances, LOOPBACK_EXEMPTION, Report, cost,
+    metrics::{Evidence, Lived},
+    timeline::{Event, EventKind},
+};
+use scenario::{Command, InForce};
 
 /// How often the answers are asked for: the resolution of `dns_answer_changed`.
 const ASK_EVERY: Duration = Duration::from_millis(20);

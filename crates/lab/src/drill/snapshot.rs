@@ -4,13 +4,10 @@ use std::time::Duration;
 
 use domain::{ObserverName, RegionName, Verdict};
 
-use crate::{
-    fleet::{Outcome, Records, histogram},
-    recorder::Recorder,
-    scenario::Scenario,
-    stage::Play,
-    timeline::Clock,
-};
+use crate::clock::Clock;
+use crate::{recorder::Recorder, stage::Play};
+use report::records::{Outcome, Records, Request, histogram};
+use scenario::Scenario;
 
 /// How things stand at a moment of a drill. Times are unscaled seconds.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,7 +59,7 @@ impl LastSecond {
     pub(super) fn of(records: &Records, scenario: &Scenario, now: Duration) -> Self {
         let second = Duration::from_secs(1).div_f64(scenario.speed);
         let from = now.saturating_sub(second);
-        let ended = |request: &&crate::fleet::Request| request.intended() + request.latency() >= from;
+        let ended = |request: &&Request| request.intended() + request.latency() >= from;
         let last: Vec<_> = records.requests.iter().rev().take_while(ended).collect();
         let answered = last.iter().filter(|request| matches!(request.outcome, Outcome::Status(_))).count();
         let succeeded = last.iter().filter(|request| request.outcome.is_success()).count();

@@ -1,12 +1,13 @@
 //! What a call was: service and region from its signature, operation from its protocol.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use hyper::{Method, StatusCode};
 
 use super::Call;
 use crate::hosted::Moment;
+use report::AwsCalls;
 
 /// One call that went through the proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +41,22 @@ impl AwsCall {
         let Identity { service, region, operation, user_agent } = identity;
         AwsCall { at, duration: at.instant.elapsed(), service, region, operation, status: status.as_u16(), user_agent }
     }
+}
+
+/// The calls, counted by service, region and operation, in that order.
+#[must_use]
+pub fn count_calls(calls: &[AwsCall]) -> Vec<AwsCalls> {
+    let mut counts = BTreeMap::<_, u64>::new();
+    for call in calls {
+        *counts.entry((&call.service, &call.region, &call.operation)).or_default() += 1;
+    }
+    let summary = |((service, region, operation), count): ((&String, &String, &String), u64)| AwsCalls {
+        service: service.clone(),
+        region: region.clone(),
+        operation: operation.clone(),
+        count,
+    };
+    counts.into_iter().map(summary).collect()
 }
 
 pub(super) fn identify(call: &Call) -> Identity {

@@ -9,7 +9,7 @@ use tokio::{net::TcpListener, time::sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{RETRY, pages::json, state::Switches};
-use crate::fault::Fault;
+use scenario::fault::Fault;
 
 /// The longest list that is read, in bytes.
 const LONGEST: usize = 16 * 1024;

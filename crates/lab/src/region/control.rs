@@ -18,7 +18,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::timeout;
 
 use super::RegionError;
-use crate::fault::Fault;
+use scenario::fault::Fault;
 
 /// A region whose processor is saturated still answers in this time.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);

@@ -28,10 +28,8 @@ use super::{
     pages::{Body, Pages, slowly},
     state::{Ending, State, Switches},
 };
-use crate::{
-    fault::Fault,
-    tls::{Identities, is_tls},
-};
+use crate::tls::{Identities, is_tls};
+use scenario::fault::Fault;
 
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 4_096;

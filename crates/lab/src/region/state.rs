@@ -4,7 +4,8 @@ use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 use tokio::sync::{Mutex, watch};
 
-use crate::{fault::Fault, tls::Certificate};
+use crate::tls::Certificate;
+use scenario::fault::Fault;
 
 /// What is in force.
 #[derive(Debug, Clone, Default)]

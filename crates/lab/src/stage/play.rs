@@ -16,9 +16,9 @@ use crate::{
     processes::Marker,
     region::{Region, Spawn, free_port},
     rival::Rival,
-    scenario::{Scenario, Targets},
     tls::Authority,
 };
+use scenario::{Scenario, Targets};
 
 /// The label of a scenario that has the lab to itself.
 const ALONE: &str = "api";

@@ -4,7 +4,7 @@ use domain::Period;
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{Name as DnsName, RData, RecordType as DnsType};
 use lab::dns::NameServers;
-use lab::fault::NameFault;
+use scenario::fault::NameFault;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 

@@ -2,7 +2,6 @@ use std::collections::{BTreeSet, HashSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use lab::fault::Fault;
 use lab::health::{HealthCheckers, Pace};
 use lab::hosted::ProbeOutcome;
 use lab::region::Region;
@@ -10,6 +9,7 @@ use lab::tls::{Authority, Identities};
 use route53::{
     Answer, CheckConfig, CheckId, CheckKind, Draw, Endpoint, FailureThreshold, Interval, Protocol, Request, Role,
 };
+use scenario::fault::Fault;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 

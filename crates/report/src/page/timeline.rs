@@ -9,14 +9,12 @@ use super::{
     table,
 };
 use crate::{
+    Controller, Report,
+    figures::{Who, plural, seconds},
     metrics::{MOVED, Measured},
-    report::{
-        Controller, Report,
-        figures::{Who, plural, seconds},
-    },
-    scenario::What,
     timeline::{Event, EventKind},
 };
+use scenario::What;
 
 /// More events than this are folded.
 const MANY: usize = 24;

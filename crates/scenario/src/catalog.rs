@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use domain::ConfigError;
 
-use crate::scenario::Scenario;
+use crate::Scenario;
 
 macro_rules! scenarios {
     ($($name:literal)*) => {

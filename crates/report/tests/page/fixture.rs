@@ -3,16 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{Config, HoldCode, ObserverName, RegionName, Verdict};
-use lab::{
+use report::{
+    AwsCalls, Comparison, Controller, Expectation, LOOPBACK_EXEMPTION, Objectives, Report, Said, Schedule, Series,
     cost,
-    fault::Fault,
     metrics::{LatencyMs, Lived, Measured, Metrics, Percentiles},
-    report::{
-        AwsCalls, Comparison, Controller, Expectation, LOOPBACK_EXEMPTION, Objectives, Report, Said, Schedule, Series,
-    },
-    scenario::What,
     timeline::{Event, EventKind},
 };
+use scenario::{What, fault::Fault};
 
 const LASTED: u32 = 140;
 const INJECTED: f64 = 10.0;

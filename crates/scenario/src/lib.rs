@@ -1,6 +1,8 @@
 //! A scenario: faults, the truth about each region, and what a drill must show. All times are unscaled.
 
+pub mod catalog;
 mod course;
+pub mod fault;
 mod file;
 
 use std::collections::BTreeSet;

@@ -6,11 +6,8 @@ use domain::Period;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{
-    fault::Fault,
-    fleet::{Failure, Outcome, Request},
-    scenario::Must,
-};
+use crate::records::{Failure, Outcome, Request};
+use scenario::{Must, fault::Fault};
 
 const EU: &str = "eu-west-1";
 const US: &str = "us-east-1";

@@ -144,7 +144,8 @@ impl Records {
 const LONGEST_US: u64 = 3_600_000_000;
 
 /// Times in microseconds, to three digits.
-pub(crate) fn histogram(times: impl Iterator<Item = Duration>) -> Histogram<u64> {
+#[must_use]
+pub fn histogram(times: impl Iterator<Item = Duration>) -> Histogram<u64> {
     let mut histogram = Histogram::new_with_bounds(1, LONGEST_US, 3).expect("the bounds are in order");
     times.for_each(|time| histogram.saturating_record(micros::<u64>(time)));
     histogram

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    fault::Fault,
-    fleet::{Outcome, Records, Request},
     metrics::Lived,
-    scenario::{Scenario, What},
+    records::{Outcome, Records, Request},
 };
+use scenario::{Scenario, What, fault::Fault};
 
 /// The standby serves from 20 to 90, one fault from 10 to 50.
 struct Drill {

@@ -4,7 +4,7 @@
 mod fixture;
 
 use fixture::{outage, unmeasured};
-use lab::{page, report::Report};
+use report::{Report, page};
 
 /// What stands between two texts.
 fn between<'a>(page: &'a str, from: &str, to: &str) -> &'a str {

@@ -10,11 +10,9 @@ use super::{
     table, timeline,
 };
 use crate::{
+    Controller, Report, Series,
+    figures::{AVAILABILITY, FAILED, Who, count, millis, percent, seconds},
     metrics::Percentiles,
-    report::{
-        Controller, Report, Series,
-        figures::{AVAILABILITY, FAILED, Who, count, millis, percent, seconds},
-    },
 };
 
 /// A line has no more points than this.

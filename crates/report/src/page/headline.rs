@@ -4,11 +4,9 @@ use maud::{Markup, html};
 
 use super::{table, timeline};
 use crate::{
+    Report,
+    figures::{Headline, Target, headlines, seconds},
     metrics::Measured,
-    report::{
-        Report,
-        figures::{Headline, Target, headlines, seconds},
-    },
 };
 
 pub(super) fn tiles(report: &Report) -> Markup {

@@ -5,10 +5,8 @@ use std::collections::BTreeSet;
 use domain::{HoldCode, RegionName};
 
 use super::Expectation;
-use crate::{
-    metrics::{self, Evidence, Judgement, Measured},
-    scenario::{Bound, Moment, Must},
-};
+use crate::metrics::{self, Evidence, Judgement, Measured};
+use scenario::{Bound, Moment, Must};
 
 /// A fault is put on this much later than planned at most.
 const SAME_MOMENT_S: f64 = 2.0;

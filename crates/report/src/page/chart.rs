@@ -13,7 +13,7 @@ use plotters::{
 };
 
 use super::axis::Axis;
-use crate::report::figures::Who;
+use crate::figures::Who;
 
 /// A colour that the drawing writes and the page's style replaces, so that one drawing serves both themes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

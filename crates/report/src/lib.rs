@@ -1,9 +1,14 @@
 //! What a drill shows: `report.json`, and the headline for the terminal.
 
+pub mod cost;
 mod expectations;
 pub(crate) mod figures;
 mod markdown;
+pub mod metrics;
+pub mod page;
+pub mod records;
 mod summary;
+pub mod timeline;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +18,6 @@ use serde::{Deserialize, Serialize};
 use crate::{
     cost::Cost,
     metrics::{self, Evidence, Measured, Metrics},
-    proxy::AwsCall,
     timeline::{Event, EventKind},
 };
 
@@ -158,22 +162,6 @@ pub struct AwsCalls {
     pub operation: String,
     /// How many.
     pub count: u64,
-}
-
-/// The calls, counted by service, region and operation, in that order.
-#[must_use]
-pub fn count_calls(calls: &[AwsCall]) -> Vec<AwsCalls> {
-    let mut counts = BTreeMap::<_, u64>::new();
-    for call in calls {
-        *counts.entry((&call.service, &call.region, &call.operation)).or_default() += 1;
-    }
-    let summary = |((service, region, operation), count): ((&String, &String, &String), u64)| AwsCalls {
-        service: service.clone(),
-        region: region.clone(),
-        operation: operation.clone(),
-        count,
-    };
-    counts.into_iter().map(summary).collect()
 }
 
 /// How well the clients kept their schedule.

@@ -9,8 +9,8 @@ use std::{
 
 use super::{WINDOW_S, to_millis};
 use crate::{
-    fleet::{Failure, Outcome, Records, histogram},
-    report::Series,
+    Series,
+    records::{Failure, Outcome, Records, histogram},
 };
 
 /// A bucket of availability is good from this share of successes on.

@@ -3,10 +3,8 @@
 use domain::RegionName;
 
 use super::{Judgement, Lived, to_millis, traffic::Span};
-use crate::{
-    scenario::{Must, Scenario, Truth},
-    timeline::{Event, EventKind},
-};
+use crate::timeline::{Event, EventKind};
+use scenario::{Must, Scenario, Truth};
 
 /// A change of the answer; no region: an answer that is no region's.
 #[derive(Debug, Clone, Copy)]

@@ -2,7 +2,7 @@
 
 use std::{env, fs, io, path::PathBuf};
 
-use lab::{page, report::Report};
+use report::{Report, page};
 
 fn main() -> io::Result<()> {
     let mut arguments = env::args_os().skip(1).map(PathBuf::from);

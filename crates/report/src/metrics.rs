@@ -12,12 +12,12 @@ use domain::RegionName;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    fleet::Records,
-    report::Series,
-    scenario::{Scenario, What},
+    Series,
+    records::Records,
     timeline::{Event, EventKind},
 };
 use answers::Answers;
+use scenario::{Scenario, What};
 use traffic::{Span, Traffic};
 
 pub use traffic::{LatencyMs, Percentiles};
