@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     cost::Cost,
-    metrics::{self, Evidence, Measured, Metrics},
+    metrics::{Evidence, Measured, Metrics},
     timeline::{Event, EventKind},
 };
 

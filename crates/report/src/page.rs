@@ -13,7 +13,7 @@ mod traffic;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::report::{
+use crate::{
     Report,
     figures::{Ending, plural, seconds, tally},
 };

@@ -18,7 +18,7 @@ struct Drill {
 }
 
 fn drill() -> Drill {
-    let source = include_str!("../../../../scenarios/region-outage.toml");
+    let source = include_str!("../../../scenarios/region-outage.toml");
     let scenario = Scenario { speed: 2.0, ..Scenario::parse("region-outage.toml", source).unwrap() };
     let (eu, us) = (scenario.regions[0].clone(), scenario.regions[1].clone());
     let mut records = Records::default();

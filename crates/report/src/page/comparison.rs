@@ -3,7 +3,7 @@
 use maud::{Markup, PreEscaped, html};
 
 use super::{chart::Ink, table};
-use crate::report::{
+use crate::{
     Controller, Report,
     figures::{ANSWER, COMPARED, DECISION, DETECTION, FAILOVER, Figure, MTTR, Who, seconds},
 };

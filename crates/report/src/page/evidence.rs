@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::table;
-use crate::report::{
+use crate::{
     AwsCalls, Report,
     figures::{count, tally},
 };
