@@ -19,7 +19,7 @@ use tokio::sync::broadcast;
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
-pub use calls::AwsCall;
+pub use calls::{AwsCall, count_calls};
 
 use self::lies::Liars;
 use self::route53::Route53Api;

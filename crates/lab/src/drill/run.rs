@@ -24,6 +24,7 @@ use crate::{
     fleet::{Fleet, Load, Resolve},
     health::Pace,
     hosted::Happening,
+    proxy::count_calls,
     recorder::Recorder,
     rival::{self, Rival, Step, Threshold},
     stage::{Play, Stage, StageError},
