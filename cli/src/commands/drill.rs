@@ -9,15 +9,13 @@ use std::{
 };
 
 use ::lab::{
-    catalog,
     drill::{self, DrillError, Happened, Progress},
-    emulator, page,
-    report::{self, Report},
-    scenario::Scenario,
+    emulator,
     stage::{Setup, StageOptions},
-    timeline::Event,
 };
 use owo_colors::OwoColorize;
+use report::{Report, page, timeline::Event};
+use scenario::{Scenario, catalog};
 use serde::Serialize;
 
 use crate::{

@@ -17,6 +17,7 @@ use lab::{
     processes::Marker,
     region::{Region, Spawn, serve_process},
 };
+use report::records::{Records, Request};
 
 const CLIENTS: NonZeroUsize = NonZeroUsize::new(50).expect("it is not zero");
 const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 3, 1, 1));

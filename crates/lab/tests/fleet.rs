@@ -18,6 +18,7 @@ use lab::{
     region::{Region, free_port},
     tls::{Authority, CA_FILE, Identities},
 };
+use report::records::{Failure, Outcome, Records};
 use scenario::fault::Fault;
 use tokio::time::sleep;
 
