@@ -1,6 +1,7 @@
 //! A drill: scenarios of faults run against the whole system, each ending in a report.
 
 mod dns;
+mod rivals;
 mod run;
 mod snapshot;
 
@@ -19,6 +20,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use rivals::Rivals;
 pub use snapshot::{RegionNow, Snapshot};
 
 use crate::{
@@ -32,6 +34,8 @@ use report::{NothingToReport, Report, timeline::Event};
 
 /// How long the system may take to see itself steady, once the schedule has started its functions.
 const STEADY_WITHIN: Duration = Duration::from_secs(30);
+/// How often the answers are asked for: the resolution of `dns_answer_changed`.
+const ASK_EVERY: Duration = Duration::from_millis(20);
 
 /// Why a drill has no report.
 #[derive(Debug, thiserror::Error)]
@@ -111,29 +115,30 @@ async fn rehearse(
     stop: &CancellationToken,
 ) -> Result<Vec<Report>, DrillError> {
     let prepare = async {
-        let (rivals, ()) = tokio::try_join!(
-            try_join_all(stage.plays.iter().map(|play| run::Rivals::set_up(stage, play, rivals))),
+        let (rivals, seen) = tokio::try_join!(
+            try_join_all(stage.plays.iter().map(|play| Rivals::set_up(stage, play, rivals))),
             until_steady(stage),
         )?;
-        Ok::<_, DrillError>(rivals)
+        Ok::<_, DrillError>(rivals.into_iter().zip(seen))
     };
-    let rivals = tokio::select! {
-        rivals = prepare => rivals?,
+    let prepared = tokio::select! {
+        prepared = prepare => prepared?,
         () = stop.cancelled() => return Err(DrillError::Stopped),
     };
     on(Progress::Steady);
     let clock = Clock::start(stage.plays[0].scenario.speed);
-    let runs = stage.plays.iter().zip(rivals).map(|(play, rivals)| run::run(stage, play, rivals, clock, on, stop));
+    let runs = stage.plays.iter().zip(prepared);
+    let runs = runs.map(|(play, (rivals, seen))| run::run(stage, play, rivals, seen, clock, on, stop));
     join_all(runs).await.into_iter().collect()
 }
 
 /// Waits until a lab sees itself steady: its names are answered, and every observer writes that all is well.
-pub async fn until_steady(stage: &Stage) -> Result<(), DrillError> {
-    try_join_all(stage.plays.iter().map(|play| play_until_steady(stage, play))).await?;
-    Ok(())
+/// For each play, what the observers wrote.
+pub async fn until_steady(stage: &Stage) -> Result<Vec<Vec<Observation>>, DrillError> {
+    try_join_all(stage.plays.iter().map(|play| play_until_steady(stage, play))).await
 }
 
-async fn play_until_steady(stage: &Stage, play: &Play) -> Result<(), DrillError> {
+async fn play_until_steady(stage: &Stage, play: &Play) -> Result<Vec<Observation>, DrillError> {
     let recorder = Mutex::new(Recorder::new(stage.service(play)));
     let mut writes = stage.proxy.writes();
     let clock = Clock::start(1.0);
@@ -157,7 +162,7 @@ async fn play_until_steady(stage: &Stage, play: &Play) -> Result<(), DrillError>
             seen: format!("{} is answered with {answer}; {latest}", play.name),
         });
     }
-    Ok(())
+    Ok(recorder.into_inner().unwrap_or_else(PoisonError::into_inner).into_latest().collect())
 }
 
 /// Records the next write of ours, whoever makes it.

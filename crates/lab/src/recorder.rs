@@ -71,6 +71,12 @@ impl<'a> Recorder<'a> {
         }
     }
 
+    /// Each observer's latest observation.
+    #[must_use]
+    pub fn into_latest(self) -> impl Iterator<Item = Observation> {
+        self.latest.into_values()
+    }
+
     /// The service.
     #[must_use]
     pub fn service(&self) -> &'a Service {

@@ -1,32 +1,31 @@
 //! One scenario from its first request to its report.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     num::NonZeroUsize,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use aws::{Controller, Function, OrderError, Switch};
-use domain::{Actor, CheckId, Config, DnsName, ObserverName, RegionName, Service};
+use aws::{Controller, Function, OrderError};
+use domain::{Actor, CheckId, Config, DnsName, Observation, ObserverName, RegionName, Service};
 use futures::{FutureExt, future::join_all};
 use rustls::ClientConfig;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    DrillError, Happened, Progress, dns, record,
+    ASK_EVERY, DrillError, Happened, Progress, Rivals, dns, record,
     snapshot::{LastSecond, Snapshot},
     take,
 };
 use crate::{
     clock::Clock,
     fleet::{Fleet, Load, Resolve},
-    health::Pace,
     hosted::Happening,
     proxy::count_calls,
     recorder::Recorder,
-    rival::{self, Rival, Step, Threshold},
+    rival::{Rival, Step, Threshold},
     stage::{Play, Stage, StageError},
     tls,
 };
@@ -37,46 +36,12 @@ use report::{
 };
 use scenario::{Command, InForce};
 
-/// How often the answers are asked for: the resolution of `dns_answer_changed`.
-const ASK_EVERY: Duration = Duration::from_millis(20);
 /// How often it is said how things stand.
 const SHOW_EVERY: Duration = Duration::from_millis(250);
 /// An order that was refused is given again after this long, in seconds of life.
 const ORDER_AGAIN: f64 = 5.0;
 /// Requests of a fleet that may be on their way at once.
 const OUTSTANDING: usize = 4_096;
-
-/// What stands beside a scenario's service.
-#[derive(Debug, Default)]
-pub(super) struct Rivals {
-    native: Option<(DnsName, BTreeMap<RegionName, CheckId>)>,
-    threshold: Option<(DnsName, Threshold)>,
-}
-
-impl Rivals {
-    /// Makes the records and checks of those wanted.
-    pub(super) async fn set_up(stage: &Stage, play: &Play, wanted: &BTreeSet<Rival>) -> Result<Self, DrillError> {
-        let service = stage.service(play);
-        let switch = Switch::new(stage.session().0);
-        let mut rivals = Self::default();
-        if wanted.contains(&Rival::Native) {
-            let name = play.beside(Rival::Native);
-            let checks = rival::set_up_native(&switch, &stage.config, service, name.clone()).await?;
-            rivals.native = Some((name, checks));
-        }
-        if wanted.contains(&Rival::Threshold) {
-            let name = play.beside(Rival::Threshold);
-            let pace = Pace { speed: play.scenario.speed, seed: play.scenario.seed };
-            rivals.threshold = Some((name.clone(), Threshold::set_up(&switch, service, name, pace).await?));
-        }
-        for name in rivals.native.iter().map(|(name, _)| name).chain(rivals.threshold.iter().map(|(name, _)| name)) {
-            while dns::answering(stage, play, name).await.as_ref() != Some(&service.preferred().name) {
-                sleep(ASK_EVERY).await;
-            }
-        }
-        Ok(rivals)
-    }
-}
 
 /// A controller's name, its clients, and what is recorded of it.
 struct Track<'a> {
@@ -111,6 +76,7 @@ pub(super) async fn run(
     stage: &Stage,
     play: &Play,
     rivals: Rivals,
+    seen: Vec<Observation>,
     clock: Clock,
     on: &(dyn Fn(Progress) + Send + Sync),
     stop: &CancellationToken,
@@ -139,6 +105,10 @@ pub(super) async fn run(
         no_failover: fleet(&play.name, dns::always(server, &play.endpoint(&service.preferred().name))),
         lived: Mutex::default(),
     };
+    {
+        let mut recorder = run.ours.recorder.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.into_iter().for_each(|observation| recorder.observed(0.0, observation));
+    }
     let mut writes = stage.proxy.writes();
     let ends = Instant::from_std(clock.moment(play.scenario.ends()));
     let watching = async {
