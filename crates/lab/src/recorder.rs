@@ -72,7 +72,6 @@ impl<'a> Recorder<'a> {
     }
 
     /// Each observer's latest observation.
-    #[must_use]
     pub fn into_latest(self) -> impl Iterator<Item = Observation> {
         self.latest.into_values()
     }

@@ -107,7 +107,9 @@ pub(super) async fn run(
     };
     {
         let mut recorder = run.ours.recorder.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.into_iter().for_each(|observation| recorder.observed(0.0, observation));
+        for observation in seen {
+            recorder.observed(0.0, observation);
+        }
     }
     let mut writes = stage.proxy.writes();
     let ends = Instant::from_std(clock.moment(play.scenario.ends()));
