@@ -106,7 +106,7 @@ pub(super) async fn run(
         lived: Mutex::default(),
     };
     {
-        let mut recorder = run.ours.recorder.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut recorder = run.ours.lock();
         for observation in seen {
             recorder.observed(0.0, observation);
         }

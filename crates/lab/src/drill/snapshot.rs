@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use domain::{ObserverName, RegionName, Verdict};
 
-use crate::clock::Clock;
-use crate::{recorder::Recorder, stage::Play};
+use crate::{clock::Clock, recorder::Recorder, stage::Play};
 use report::records::{Outcome, Records, Request, histogram};
 use scenario::Scenario;
 
