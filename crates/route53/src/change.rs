@@ -1,14 +1,19 @@
 //! Changing a zone: a batch is judged as a whole and happens as a whole (R40).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::zone::Group;
-use crate::{Name, RecordSet, RecordType, Role, Routing, SetId, Target, Zone};
+use crate::{CheckId, Name, RecordSet, RecordType, Role, Routing, SetId, Target, Zone};
 
-/// Changes of one batch; an upsert counts as two (R42).
-const MAX_CHANGES: usize = 1000;
+mod value;
+
+/// Records of one batch, an alias being one; those of an upsert count twice (R42).
+const MAX_RECORDS: usize = 1000;
+/// Characters of all values of one batch; those of an upsert count twice.
+const MAX_CHARACTERS: usize = 32_000;
+/// Records of one set.
+const MAX_RECORDS_OF_SET: usize = 400;
 
 /// One change of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,8 +39,14 @@ pub enum Action {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[allow(missing_docs)]
 pub enum Refusal {
-    #[error("Number of records limit of {MAX_CHANGES} exceeded.")]
-    TooMany,
+    #[error("Number of records limit of {MAX_RECORDS} exceeded.")]
+    TooManyRecords,
+    #[error("Number of characters limit of {MAX_CHARACTERS} exceeded.")]
+    TooManyCharacters,
+    #[error("Number of records limit of {MAX_RECORDS_OF_SET} exceeded for resource record set {0}.")]
+    TooManyRecordsOfSet(Key),
+    #[error("The request contains an invalid set of changes for a resource record set '{kind} {name}'")]
+    InvalidSetOfChanges { name: Name, kind: RecordType },
     #[error("RRSet with DNS name {0} is not permitted in zone {1}")]
     OutsideZone(Name, Name),
     #[error("Tried to create resource record set {0} but it already exists")]
@@ -46,20 +57,36 @@ pub enum Refusal {
     Mismatch(Key),
     #[error("Invalid Resource Record: 'FATAL problem: {problem} encountered with '{value}''")]
     InvalidValue { problem: &'static str, value: String },
+    #[error("Duplicate Resource Record: '{0}'")]
+    DuplicateValue(String),
     #[error("Invalid request: Expected at least one ResourceRecord in {0}")]
     NoValues(Key),
+    #[error("RRSet of type CNAME with DNS name {0} can have only one resource record")]
+    ManyCnames(Name),
+    #[error("A non-alias primary ResourceRecordSet must have an associated health check.")]
+    PrimaryWithoutCheck,
     #[error(
-        "Invalid request: Missing field 'HealthCheckId' in PRIMARY failover resource record set {0}, which is no alias"
+        "RRSet with DNS name {name}, type {kind}, SetIdentifier {id}, and Failover={role} cannot be created because a failover RRSet with the same name, type and role already exists."
     )]
-    PrimaryWithoutCheck(Key),
-    #[error("RRSet with DNS name {0}, type {1} cannot have more than one {2} failover record set")]
-    TwoOfRole(Name, RecordType, Role),
-    #[error("RRSet with DNS name {0}, type {1} cannot mix routing policies")]
-    MixedPolicies(Name, RecordType),
+    TwoOfRole { name: Name, kind: RecordType, id: SetId, role: Role },
+    #[error("RRSet with DNS name {0}, type {1} cannot be created as other RRSets exist with the same name and type.")]
+    SimpleAmongOthers(Name, RecordType),
+    #[error(
+        "RRSet with DNS name {name}, type {kind}, SetIdentifier {id} cannot be created as a non-{policy} set exists with the same name and type."
+    )]
+    MixedPolicies { name: Name, kind: RecordType, id: SetId, policy: Policy },
+    #[error(
+        "RRSet with DNS name {name} and type {kind}, SetIdentifier {id} cannot be created as weighted sets must contain the same TTL."
+    )]
+    MixedTtls { name: Name, kind: RecordType, id: SetId },
     #[error(
         "RRSet of type CNAME with DNS name {0} is not permitted as it conflicts with other records with the same DNS name in zone {1}"
     )]
     CnameConflict(Name, Name),
+    #[error(
+        "RRSet of type {kind} with DNS name {name} is not permitted because a conflicting RRSet of type CNAME with the same DNS name already exists in zone {zone}"
+    )]
+    BesideCname { kind: RecordType, name: Name, zone: Name },
     #[error("RRSet of type CNAME with DNS name {0} is not permitted at apex in zone {0}")]
     CnameAtApex(Name),
     #[error(
@@ -70,6 +97,23 @@ pub enum Refusal {
     ApexNs,
     #[error("A HostedZone must contain exactly one SOA record.")]
     ApexSoa,
+}
+
+/// The policies that groups have; a set of simple routing is no group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Policy {
+    Failover,
+    Weighted,
+}
+
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Policy::Failover => "failover",
+            Policy::Weighted => "weighted",
+        })
+    }
 }
 
 /// Names a set in a message.
@@ -102,9 +146,9 @@ impl Zone {
     pub fn apply(&self, batch: &[Change]) -> Result<Zone, Vec<Refusal>> {
         let mut zone = self.clone();
         let mut refusals = Vec::new();
-        let count: usize = batch.iter().map(|change| if change.action == Action::Upsert { 2 } else { 1 }).sum();
-        if count > MAX_CHANGES {
-            refusals.push(Refusal::TooMany);
+        judge_size(batch, &mut refusals);
+        if judge_repetition(batch, &mut refusals) {
+            return Err(refusals);
         }
         for change in batch {
             match zone.permits(change) {
@@ -113,7 +157,7 @@ impl Zone {
                 Err(refusal) => refusals.push(refusal),
             }
         }
-        zone.judge(batch, &mut refusals);
+        zone.judge(self, batch, &mut refusals);
         if refusals.is_empty() { Ok(zone) } else { Err(refusals) }
     }
 
@@ -128,16 +172,17 @@ impl Zone {
             (Action::Delete, None) => Err(Refusal::NotFound(key())),
             (Action::Delete, Some(held)) if !same_set(held, set) => Err(Refusal::Mismatch(key())),
             (Action::Delete, Some(_)) => Ok(()),
-            (Action::Create | Action::Upsert, _) => valid_target(set),
+            (Action::Create | Action::Upsert, _) => value::judge(set),
         }
     }
 
     /// What must hold of the names and groups that the batch touched, once it is done.
-    fn judge(&self, batch: &[Change], refusals: &mut Vec<Refusal>) {
+    fn judge(&self, before: &Zone, batch: &[Change], refusals: &mut Vec<Refusal>) {
         let touched: BTreeSet<_> = batch.iter().map(|change| (&change.set.name, change.set.kind)).collect();
         for (name, kind) in touched {
             if let Some(group) = self.group(name, kind) {
-                judge_group(name, kind, group, refusals);
+                let made: Vec<_> = made(batch).filter(|set| (&set.name, set.kind) == (name, kind)).collect();
+                judge_group(group, &made, refusals);
                 refusals.extend(group.values().filter_map(|set| self.missing_alias_target(set)));
             } else if name == self.apex() && kind == RecordType::Ns {
                 refusals.push(Refusal::ApexNs);
@@ -148,14 +193,25 @@ impl Zone {
         let names: BTreeSet<_> = batch.iter().map(|change| &change.set.name).collect();
         for name in names {
             let kinds: Vec<_> = self.kinds(name).collect();
-            if kinds.contains(&RecordType::Cname) {
-                if name == self.apex() {
-                    refusals.push(Refusal::CnameAtApex(name.clone()));
-                } else if kinds.len() > 1 {
-                    refusals.push(Refusal::CnameConflict(name.clone(), self.apex().clone()));
-                }
+            if !kinds.contains(&RecordType::Cname) {
+                continue;
+            }
+            if name == self.apex() {
+                refusals.push(Refusal::CnameAtApex(name.clone()));
+            } else if before.group(name, RecordType::Cname).is_some() {
+                let others = kinds.into_iter().filter(|kind| *kind != RecordType::Cname);
+                let beside = |kind| Refusal::BesideCname { kind, name: name.clone(), zone: self.apex().clone() };
+                refusals.extend(others.map(beside));
+            } else if kinds.len() > 1 {
+                refusals.push(Refusal::CnameConflict(name.clone(), self.apex().clone()));
             }
         }
+    }
+
+    /// Whether only what every zone has is left, so that the zone may be deleted.
+    #[must_use]
+    pub fn is_bare(&self) -> bool {
+        self.sets().all(|set| set.name == *self.apex() && matches!(set.kind, RecordType::Ns | RecordType::Soa))
     }
 
     fn missing_alias_target(&self, set: &RecordSet) -> Option<Refusal> {
@@ -179,61 +235,97 @@ fn same_set(held: &RecordSet, given: &RecordSet) -> bool {
     sorted(held) == sorted(given)
 }
 
-fn valid_target(set: &RecordSet) -> Result<(), Refusal> {
-    let Target::Values { values, .. } = &set.target else {
-        return Ok(());
-    };
-    if values.is_empty() {
-        return Err(Refusal::NoValues(Key::from(set)));
-    }
-    let problem = |value: &&String| match set.kind {
-        RecordType::A if value.parse::<Ipv4Addr>().is_err() => {
-            Some("ARRDATAIllegalIPv4Address (Value is not a valid IPv4 address)")
-        }
-        RecordType::Aaaa if value.parse::<Ipv6Addr>().is_err() => {
-            Some("AAAARRDATAIllegalIPv6Address (Value is not a valid IPv6 address)")
-        }
-        RecordType::Txt | RecordType::Spf if !is_quoted(value) => {
-            Some("InvalidCharacterString (Value should be enclosed in quotation marks)")
-        }
-        RecordType::Cname | RecordType::Ns | RecordType::Ptr if value.parse::<Name>().is_err() => {
-            Some("DomainNameInvalid (Value is not a valid domain name)")
-        }
-        _ => None,
-    };
-    let found = values.iter().find_map(|value| problem(&value).map(|problem| (problem, value.clone())));
-    found.map_or(Ok(()), |(problem, value)| Err(Refusal::InvalidValue { problem, value }))
+/// The sets that a batch leaves behind.
+fn made(batch: &[Change]) -> impl Iterator<Item = &RecordSet> {
+    batch.iter().filter(|change| change.action != Action::Delete).map(|change| &change.set)
 }
 
-fn is_quoted(value: &str) -> bool {
-    value.len() >= 2 && value.starts_with('"') && value.ends_with('"')
+/// The first check that a set would be made with and that is not there. A set can be deleted although its check has gone.
+pub fn unknown_check(batch: &[Change], exists: impl Fn(&CheckId) -> bool) -> Option<&CheckId> {
+    made(batch).filter_map(|set| set.health_check.as_ref()).find(|check| !exists(check))
 }
 
-fn judge_group(name: &Name, kind: RecordType, group: &Group, refusals: &mut Vec<Refusal>) {
-    let policies: BTreeSet<_> = group.values().map(|set| policy(&set.routing)).collect();
-    if policies.len() > 1 {
-        refusals.push(Refusal::MixedPolicies(name.clone(), kind));
-    }
-    for wanted in [Role::Primary, Role::Secondary] {
-        let has_role = |set: &&RecordSet| matches!(set.routing, Routing::Failover { role, .. } if role == wanted);
-        let mut holders = group.values().filter(has_role);
-        let first = holders.next();
-        if holders.next().is_some() {
-            refusals.push(Refusal::TwoOfRole(name.clone(), kind, wanted));
+fn judge_size(batch: &[Change], refusals: &mut Vec<Refusal>) {
+    let (mut records, mut characters) = (0, 0);
+    for Change { action, set } in batch {
+        let times = if *action == Action::Upsert { 2 } else { 1 };
+        match &set.target {
+            Target::Values { values, .. } => {
+                records += times * values.len();
+                characters += times * values.iter().map(|value| value.chars().count()).sum::<usize>();
+                if values.len() > MAX_RECORDS_OF_SET {
+                    refusals.push(Refusal::TooManyRecordsOfSet(Key::from(set)));
+                }
+            }
+            Target::Alias { .. } => records += times,
         }
-        if let (Role::Primary, Some(set @ RecordSet { target: Target::Values { .. }, health_check: None, .. })) =
-            (wanted, first)
+    }
+    if records > MAX_RECORDS {
+        refusals.push(Refusal::TooManyRecords);
+    }
+    if characters > MAX_CHARACTERS {
+        refusals.push(Refusal::TooManyCharacters);
+    }
+}
+
+/// A set is changed once, or deleted and made anew, in that order; whether some set is not.
+fn judge_repetition(batch: &[Change], refusals: &mut Vec<Refusal>) -> bool {
+    let mut by_set = BTreeMap::<_, Vec<Action>>::new();
+    for Change { action, set } in batch {
+        by_set.entry((&set.name, set.kind, set.set_id())).or_default().push(*action);
+    }
+    let before = refusals.len();
+    for ((name, kind, _), actions) in by_set {
+        if !matches!(actions[..], [_] | [Action::Delete, Action::Create | Action::Upsert]) {
+            refusals.push(Refusal::InvalidSetOfChanges { name: name.clone(), kind });
+        }
+    }
+    refusals.len() > before
+}
+
+/// What must hold of a group; the batch's own sets are those refused.
+fn judge_group(group: &Group, made: &[&RecordSet], refusals: &mut Vec<Refusal>) {
+    for set in made {
+        let others = || group.values().filter(|other| other.set_id() != set.set_id());
+        let (name, kind) = (set.name.clone(), set.kind);
+        let Some((id, own)) = policy(&set.routing) else {
+            if others().next().is_some() {
+                refusals.push(Refusal::SimpleAmongOthers(name, kind));
+            }
+            continue;
+        };
+        let id = id.clone();
+        if others().any(|other| policy(&other.routing).is_none_or(|(_, policy)| policy != own)) {
+            refusals.push(Refusal::MixedPolicies { name, kind, id, policy: own });
+        } else if own == Policy::Weighted && others().any(|other| ttl(other).zip(ttl(set)).is_some_and(|(a, b)| a != b))
         {
-            refusals.push(Refusal::PrimaryWithoutCheck(Key::from(set)));
+            refusals.push(Refusal::MixedTtls { name, kind, id });
+        } else if let Routing::Failover { role, .. } = set.routing
+            && others().any(|other| matches!(other.routing, Routing::Failover { role: its, .. } if its == role))
+        {
+            refusals.push(Refusal::TwoOfRole { name, kind, id, role });
         }
+    }
+    let bare = |set: &&&RecordSet| {
+        matches!(set.routing, Routing::Failover { role: Role::Primary, .. })
+            && matches!(set.target, Target::Values { .. })
+            && set.health_check.is_none()
+    };
+    refusals.extend(made.iter().filter(bare).map(|_| Refusal::PrimaryWithoutCheck));
+}
+
+fn policy(routing: &Routing) -> Option<(&SetId, Policy)> {
+    match routing {
+        Routing::Simple => None,
+        Routing::Failover { id, .. } => Some((id, Policy::Failover)),
+        Routing::Weighted { id, .. } => Some((id, Policy::Weighted)),
     }
 }
 
-fn policy(routing: &Routing) -> u8 {
-    match routing {
-        Routing::Simple => 0,
-        Routing::Failover { .. } => 1,
-        Routing::Weighted { .. } => 2,
+fn ttl(set: &RecordSet) -> Option<u32> {
+    match set.target {
+        Target::Values { ttl, .. } => Some(ttl),
+        Target::Alias { .. } => None,
     }
 }
 

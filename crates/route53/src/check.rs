@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use crate::CheckId;
 
+pub(crate) mod alarm;
+pub(crate) mod settings;
+
 /// What Route 53 documents about its checkers' patience and number.
 pub mod limits {
     use std::time::Duration;

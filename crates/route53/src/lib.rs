@@ -5,7 +5,10 @@
 mod answer;
 mod change;
 mod check;
+mod given;
+mod invalid;
 mod name;
+mod rate;
 mod record;
 mod zone;
 
@@ -13,11 +16,16 @@ mod zone;
 mod fixture;
 
 pub use answer::{Answer, Draw, Rrset};
-pub use change::{Action, Change, Key, Refusal};
+pub use change::{Action, Change, Key, Policy, Refusal, unknown_check};
+pub use check::alarm::{Alarm, AlarmData, AlarmSettings, Comparison, Datapoint, Statistic, UnsupportedAlarm};
+pub use check::settings::{AlarmIdentifier, CheckSettings};
 pub use check::{
     CheckConfig, CheckKind, CheckerView, Endpoint, FailureThreshold, InsufficientData, Interval, InvalidThreshold,
     Protocol, Request, aggregate, can_be_checked, limits, status_is_success,
 };
+pub use given::{GivenAlias, GivenChange, GivenRecord, GivenRecords, GivenSet, Unread};
+pub use invalid::InvalidInput;
 pub use name::{InvalidName, Name};
+pub use rate::RateLimit;
 pub use record::{CheckId, RecordSet, RecordType, Role, Routing, SetId, Target, UnknownRecordType};
 pub use zone::Zone;

@@ -30,42 +30,99 @@ fn r13_a_second_primary_or_secondary_is_refused() {
     let zone = zone([primary(), secondary()]);
     for (role, set) in [(Role::Primary, primary()), (Role::Secondary, secondary())] {
         let another = RecordSet { routing: Routing::Failover { id: "another".into(), role }, ..set };
-        assert_eq!(zone.apply(&[create(another)]), Err(vec![Refusal::TwoOfRole(name(WWW), RecordType::A, role)]));
+        let refusal = Refusal::TwoOfRole { name: name(WWW), kind: RecordType::A, id: "another".into(), role };
+        assert_eq!(zone.apply(&[create(another)]), Err(vec![refusal]));
     }
 }
 
 #[test]
 fn r13_a_primary_without_a_check_is_refused_unless_it_is_an_alias() {
     let bare = RecordSet { health_check: None, ..primary() };
-    let refusals = zone([]).apply(&[create(bare.clone())]);
-    assert_eq!(refusals, Err(vec![Refusal::PrimaryWithoutCheck(Key::from(&bare))]));
+    let refusals = refused(&zone([]), &[create(bare)]);
+    assert_eq!(refusals, ["A non-alias primary ResourceRecordSet must have an associated health check."]);
     let target = zone([a("x.example.com", "192.0.2.1")]);
     assert!(target.apply(&[create(alias(WWW, "x.example.com", true).failover(Role::Primary))]).is_ok());
 }
 
 #[test]
 fn r13_a_group_has_one_policy() {
-    let zone = zone([primary()]);
-    for other in [a(WWW, "192.0.2.3").weighted("w", 1), a(WWW, "192.0.2.3")] {
-        assert_eq!(zone.apply(&[create(other)]), Err(vec![Refusal::MixedPolicies(name(WWW), RecordType::A)]));
+    let failover = zone([primary()]);
+    assert_eq!(
+        refused(&failover, &[create(a(WWW, "192.0.2.3").weighted("w", 1))]),
+        [
+            "RRSet with DNS name www.example.com., type A, SetIdentifier w cannot be created as a non-weighted set exists with the same name and type."
+        ]
+    );
+    assert_eq!(
+        refused(&failover, &[create(a(WWW, "192.0.2.3"))]),
+        [
+            "RRSet with DNS name www.example.com., type A cannot be created as other RRSets exist with the same name and type."
+        ]
+    );
+    let simple = zone([a(WWW, "192.0.2.3")]);
+    let policy = Policy::Failover;
+    let mixed = Refusal::MixedPolicies { name: name(WWW), kind: RecordType::A, id: "PRIMARY".into(), policy };
+    assert_eq!(simple.apply(&[create(primary())]), Err(vec![mixed]));
+    let moved = [change(Action::Delete, &a(WWW, "192.0.2.3")), create(primary())];
+    assert!(simple.apply(&moved).is_ok(), "one batch may change a name's policy");
+}
+
+#[test]
+fn r7_weighted_sets_of_a_group_have_one_ttl() {
+    let member = |id: &str, ttl| RecordSet {
+        target: Target::Values { ttl, values: vec!["192.0.2.1".to_owned()] },
+        ..a(WWW, "").weighted(id, 1)
+    };
+    let zone = zone([member("one", 60), member("two", 60)]);
+    assert_eq!(
+        refused(&zone, &[change(Action::Upsert, &member("two", 30))]),
+        [
+            "RRSet with DNS name www.example.com. and type A, SetIdentifier two cannot be created as weighted sets must contain the same TTL."
+        ]
+    );
+    let both = [change(Action::Upsert, &member("one", 30)), change(Action::Upsert, &member("two", 30))];
+    assert!(zone.apply(&both).is_ok());
+}
+
+#[test]
+fn r13_a_set_is_made_with_a_check_that_exists_and_deleted_without() {
+    let batch = [change(Action::Delete, &primary()), create(secondary())];
+    assert_eq!(unknown_check(&batch, |check| check.as_str() == "p"), Some(&"s".into()));
+    assert_eq!(unknown_check(&batch, |check| check.as_str() == "s"), None);
+}
+
+#[test]
+fn r40_a_set_is_changed_once_or_deleted_and_made_anew() {
+    let (old, new) = (a(WWW, "192.0.2.1"), a(WWW, "192.0.2.2"));
+    let zone = zone([old.clone()]);
+    for batch in [
+        vec![change(Action::Delete, &old), change(Action::Delete, &old)],
+        vec![change(Action::Upsert, &new), change(Action::Upsert, &old)],
+        vec![create(new.clone()), change(Action::Delete, &old)],
+    ] {
+        assert_eq!(
+            refused(&zone, &batch),
+            ["The request contains an invalid set of changes for a resource record set 'A www.example.com.'"]
+        );
     }
+    assert!(zone.apply(&[change(Action::Delete, &old), create(new)]).is_ok());
 }
 
 #[test]
 fn r40_one_invalid_change_stops_all_and_every_reason_is_given() {
-    let zone = zone([a(WWW, "192.0.2.1")]);
+    let zone = zone([a(WWW, "192.0.2.1"), a("old.example.com", "192.0.2.1")]);
     let batch = [
         create(a("new.example.com", "192.0.2.5")),
         create(a(WWW, "192.0.2.9")),
         change(Action::Delete, &a("none.example.com", "192.0.2.1")),
-        change(Action::Delete, &a(WWW, "192.0.2.9")),
+        change(Action::Delete, &a("old.example.com", "192.0.2.9")),
         create(a("bad.example.com", "one.two")),
         create(a("www.elsewhere.net", "192.0.2.1")),
     ];
     let expected = [
         "Tried to create resource record set [name='www.example.com.', type='A'] but it already exists",
         "Tried to delete resource record set [name='none.example.com.', type='A'] but it was not found",
-        "Tried to delete resource record set [name='www.example.com.', type='A'] but the values provided do not match the current values",
+        "Tried to delete resource record set [name='old.example.com.', type='A'] but the values provided do not match the current values",
         "Invalid Resource Record: 'FATAL problem: ARRDATAIllegalIPv4Address (Value is not a valid IPv4 address) encountered with 'one.two''",
         "RRSet with DNS name www.elsewhere.net. is not permitted in zone example.com.",
     ];
@@ -117,16 +174,55 @@ fn r42_a_delete_must_match_every_value_but_not_their_order() {
     }
 }
 
+fn of_many(owner: &str, first: usize, count: usize) -> RecordSet {
+    let value = |n: usize| format!("10.{}.{}.{}", n >> 16, n >> 8 & 255, n & 255);
+    RecordSet {
+        target: Target::Values { ttl: 60, values: (first..first + count).map(value).collect() },
+        ..a(owner, "")
+    }
+}
+
 #[test]
-fn r42_a_batch_holds_a_thousand_changes_and_an_upsert_counts_twice() {
-    let batch = |action, count: u32| -> Vec<_> {
-        (0..count).map(|n| Change { action, set: a(&format!("n{n}.example.com"), "192.0.2.1") }).collect()
+fn r42_a_batch_holds_a_thousand_records_and_those_of_an_upsert_count_twice() {
+    let batch = |action, sets: usize, last: usize| -> Vec<_> {
+        let full = (0..sets).map(|n| of_many(&format!("n{n}.example.com"), n * 100, 100));
+        let rest = (last > 0).then(|| of_many("last.example.com", 0, last));
+        full.chain(rest).map(|set| Change { action, set }).collect()
     };
     let zone = zone([]);
-    assert!(zone.apply(&batch(Action::Create, 1000)).is_ok());
-    assert_eq!(zone.apply(&batch(Action::Create, 1001)), Err(vec![Refusal::TooMany]));
-    assert!(zone.apply(&batch(Action::Upsert, 500)).is_ok());
-    assert_eq!(zone.apply(&batch(Action::Upsert, 501)), Err(vec![Refusal::TooMany]));
+    assert!(zone.apply(&batch(Action::Create, 10, 0)).is_ok());
+    assert_eq!(zone.apply(&batch(Action::Create, 10, 1)), Err(vec![Refusal::TooManyRecords]));
+    assert!(zone.apply(&batch(Action::Upsert, 5, 0)).is_ok());
+    assert_eq!(zone.apply(&batch(Action::Upsert, 5, 1)), Err(vec![Refusal::TooManyRecords]));
+    let aliases: Vec<_> =
+        (0..1001).map(|n| create(alias(&format!("n{n}.example.com"), "elsewhere.net", false))).collect();
+    assert!(zone.apply(&aliases[..1000]).is_ok());
+    assert_eq!(refused(&zone, &aliases), ["Number of records limit of 1000 exceeded."], "an alias is a record");
+}
+
+#[test]
+fn r42_the_values_of_a_batch_have_32000_characters() {
+    let text = |n: usize, length: usize| RecordSet {
+        kind: RecordType::Txt,
+        target: Target::Values { ttl: 60, values: vec![format!("\"{}\"", "x".repeat(length - 2))] },
+        ..a(&format!("n{n}.example.com"), "")
+    };
+    let batch = |action, sets: usize, length| -> Vec<_> {
+        (0..sets).map(|n| Change { action, set: text(n, length) }).collect()
+    };
+    let zone = zone([]);
+    assert!(zone.apply(&batch(Action::Create, 128, 250)).is_ok());
+    assert_eq!(refused(&zone, &batch(Action::Create, 128, 251)), ["Number of characters limit of 32000 exceeded."]);
+    assert!(zone.apply(&batch(Action::Upsert, 64, 250)).is_ok());
+    assert_eq!(zone.apply(&batch(Action::Upsert, 64, 251)), Err(vec![Refusal::TooManyCharacters]));
+}
+
+#[test]
+fn r42_a_set_holds_400_records() {
+    let zone = zone([]);
+    assert!(zone.apply(&[create(of_many(WWW, 0, 400))]).is_ok());
+    let set = of_many(WWW, 0, 401);
+    assert_eq!(zone.apply(&[create(set.clone())]), Err(vec![Refusal::TooManyRecordsOfSet(Key::from(&set))]));
 }
 
 #[test]
@@ -139,6 +235,16 @@ fn a_cname_stands_alone_and_never_at_the_apex() {
     let zone = zone([a(WWW, "192.0.2.1")]);
     let conflict = Refusal::CnameConflict(name(WWW), name("example.com"));
     assert_eq!(zone.apply(&[create(cname(WWW))]), Err(vec![conflict]));
+    let cnames = Zone::new(name("example.com"), [cname(WWW)]);
+    assert_eq!(
+        refused(&cnames, &[create(a(WWW, "192.0.2.1"))]),
+        [
+            "RRSet of type A with DNS name www.example.com. is not permitted because a conflicting RRSet of type CNAME with the same DNS name already exists in zone example.com."
+        ]
+    );
+    let two = Target::Values { ttl: 60, values: vec!["x.example.com".into(), "y.example.com".into()] };
+    let many = RecordSet { target: two, ..cname("two.example.com") };
+    assert_eq!(zone.apply(&[create(many)]), Err(vec![Refusal::ManyCnames(name("two.example.com"))]));
     assert_eq!(zone.apply(&[create(cname("example.com"))]), Err(vec![Refusal::CnameAtApex(name("example.com"))]));
 }
 
@@ -162,9 +268,46 @@ fn the_apex_keeps_its_ns_and_soa() {
 }
 
 #[test]
+fn only_a_zone_with_nothing_but_its_own_records_may_be_deleted() {
+    let ns = RecordSet { kind: RecordType::Ns, ..a("example.com", "ns.example.net.") };
+    assert!(zone([ns.clone()]).is_bare());
+    let below = RecordSet { name: name("sub.example.com"), ..ns.clone() };
+    assert!(!zone([ns.clone(), below]).is_bare());
+    assert!(!zone([ns, a("example.com", "192.0.2.1")]).is_bare());
+}
+
+#[test]
+fn addresses_are_addresses_of_their_type_and_each_stands_once() {
+    let of = |kind, values: &[&str]| {
+        let values = values.iter().map(|&value| value.to_owned()).collect();
+        refused(&zone([]), &[create(RecordSet { kind, target: Target::Values { ttl: 60, values }, ..a(WWW, "") })])
+    };
+    for (kind, wrong) in [
+        (RecordType::A, "2001:db8::1"),
+        (RecordType::A, "192.0.2.256"),
+        (RecordType::A, "www.example.com"),
+        (RecordType::Aaaa, "192.0.2.1"),
+        (RecordType::Aaaa, "2001:db8:::1"),
+    ] {
+        let said = of(kind, &[wrong]);
+        assert!(
+            said[0].contains("IllegalIPv") && said[0].ends_with(&format!("encountered with '{wrong}''")),
+            "{said:?}"
+        );
+    }
+    assert_eq!(of(RecordType::A, &["192.0.2.1", "192.0.2.1"]), ["Duplicate Resource Record: '192.0.2.1'"]);
+}
+
+#[test]
 fn text_is_quoted_and_sets_are_not_empty() {
-    let text = RecordSet { kind: RecordType::Txt, ..a(WWW, "bare") };
-    assert!(matches!(zone([]).apply(&[create(text)]).unwrap_err()[..], [Refusal::InvalidValue { .. }]));
+    let of = |value: &str| zone([]).apply(&[create(RecordSet { kind: RecordType::Txt, ..a(WWW, value) })]);
+    for fine in ["\"\"", "\"one\" \"two\"", r#""a \" quote""#] {
+        assert!(of(fine).is_ok(), "{fine}");
+    }
+    let long = format!("\"{}\"", "x".repeat(256));
+    for wrong in ["bare", "", "\"open", "\"one\" two", "\"one", r#""end\""#, &long] {
+        assert!(matches!(of(wrong).unwrap_err()[..], [Refusal::InvalidValue { .. }]), "{wrong}");
+    }
     let empty = RecordSet { target: Target::Values { ttl: 60, values: vec![] }, ..a(WWW, "") };
     assert!(matches!(zone([]).apply(&[create(empty)]).unwrap_err()[..], [Refusal::NoValues(_)]));
 }
