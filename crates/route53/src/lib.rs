@@ -7,6 +7,7 @@ mod change;
 mod check;
 mod given;
 mod invalid;
+mod list;
 mod name;
 mod rate;
 mod record;
@@ -25,6 +26,7 @@ pub use check::{
 };
 pub use given::{GivenAlias, GivenChange, GivenRecord, GivenRecords, GivenSet, Unread};
 pub use invalid::InvalidInput;
+pub use list::Start;
 pub use name::{InvalidName, Name};
 pub use rate::RateLimit;
 pub use record::{CheckId, RecordSet, RecordType, Role, Routing, SetId, Target, UnknownRecordType};
