@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use decision::{Action, Decision, Event, Evidence, NativeHealth, Order, Outcome, Sighting};
 use domain::{
     Answering, AuditEntry, AuditKind, ConfigHash, Deployment, HoldReason, NativeChecks, ObserverName, Paused, Plan,
-    Service, ServiceState, Verdict,
+    Service, ServiceState,
 };
 use futures::future::join_all;
 use jiff::Timestamp;
@@ -17,6 +17,7 @@ use probe::Prober;
 use crate::{
     error::AwsError,
     function::{Function, StartError},
+    native::native_matters,
     notify::Notifier,
     store::{Store, StoreError, Version, Write},
     switch::{Switch, SwitchError},
@@ -67,6 +68,16 @@ pub struct Look {
     pub evidence: Evidence,
 }
 
+/// When Route 53's own checks are asked: an account has few calls (R42), and each region costs one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AskNative {
+    /// A plan in flight is not decided on again.
+    Never,
+    IfItMatters,
+    /// A person asks.
+    Always,
+}
+
 /// Everything that a look needs.
 pub struct Controller {
     deployment: Deployment,
@@ -84,7 +95,7 @@ impl Controller {
         let control = &function.deployment.config.control_region;
         Ok(Self {
             store: Store::new(&function.session, &function.names, control),
-            switch: Switch::new(&function.session),
+            switch: Switch::new(&function.session, function.deployment.config.speed()),
             prober: Prober::new(&function.deployment.config)?,
             notifier: function.topic.clone().map(|topic| Notifier::new(&function.session, control, topic)),
             observers: function.deployment.config.observers.iter().map(ObserverName::from).collect(),
@@ -114,7 +125,7 @@ impl Controller {
                 }
                 continue;
             }
-            let evidence = self.evidence(service, &state).await?;
+            let evidence = self.evidence(service, &state, AskNative::IfItMatters).await?;
             let now = Timestamp::now();
             let decision = decision::decide(service, &state, &evidence, now);
             let state = match &decision.outcome {
@@ -135,7 +146,7 @@ impl Controller {
     /// What would be decided now. Changes nothing.
     pub async fn look(&self, service: &Service) -> Result<Look, TickError> {
         let (state, _) = self.load(service).await?;
-        let evidence = self.evidence(service, &state).await?;
+        let evidence = self.evidence(service, &state, AskNative::Always).await?;
         let decision = decision::decide(service, &state, &evidence, Timestamp::now());
         Ok(Look { state, decision: Some(decision), evidence })
     }
@@ -147,7 +158,7 @@ impl Controller {
     }
 
     async fn plan_on(&self, service: &Service, state: &ServiceState, order: &Order) -> Result<Plan, OrderError> {
-        let evidence = self.evidence(service, state).await?;
+        let evidence = self.evidence(service, state, AskNative::Always).await?;
         decision::order(service, state, &evidence, Timestamp::now(), order).map_err(OrderError::Refused)
     }
 
@@ -196,22 +207,22 @@ impl Controller {
         self.deployment.checks.get(&service.name).ok_or_else(|| TickError::NotDeployed(service.name.clone()))
     }
 
-    /// Everything that a decision rests on. Route 53's control plane is asked only when something is amiss.
-    async fn evidence(&self, service: &Service, state: &ServiceState) -> Result<Evidence, TickError> {
+    /// Everything that a decision rests on.
+    async fn evidence(&self, service: &Service, state: &ServiceState, ask: AskNative) -> Result<Evidence, TickError> {
         let (sightings, answering) =
             tokio::join!(self.store.observations(&service.name, &self.observers), self.prober.answering(service));
-        let sightings = sightings?;
-        let quiet = state.phase == domain::Phase::Steady
-            && answering.region() == Some(&service.preferred().name)
-            && sightings
-                .iter()
-                .all(|sighting| sighting.observation.regions.values().all(|view| view.verdict == Verdict::Up));
-        let native = if quiet {
-            service.regions.iter().map(|region| (region.name.clone(), NativeHealth::Unknown)).collect()
-        } else {
-            self.switch.native(self.checks(service)?).await
+        let native = service.regions.iter().map(|region| (region.name.clone(), NativeHealth::Unknown)).collect();
+        let (config, observers) = (self.hash.clone(), self.observers.clone());
+        let mut evidence = Evidence { config, observers, sightings: sightings?, answering, native };
+        let asks = match ask {
+            AskNative::Never => false,
+            AskNative::IfItMatters => native_matters(service, state, &evidence, Timestamp::now()),
+            AskNative::Always => true,
         };
-        Ok(Evidence { config: self.hash.clone(), observers: self.observers.clone(), sightings, answering, native })
+        if asks {
+            evidence.native = self.switch.native(self.checks(service)?).await;
+        }
+        Ok(evidence)
     }
 
     /// Wins the conditional write, or returns `None`; then applies the plan at once, since a taken plan helps nobody.
@@ -268,7 +279,7 @@ impl Controller {
         version: &Version,
     ) -> Result<Option<Look>, TickError> {
         let now = Timestamp::now();
-        let evidence = self.evidence(service, &state).await?;
+        let evidence = self.evidence(service, &state, AskNative::Never).await?;
         let event = match decision::next(&state, &service.policy, now) {
             Action::Nothing => None,
             Action::Switch(plan) | Action::GiveUp(plan) => Some(self.begin_again(service, plan, now).await?),

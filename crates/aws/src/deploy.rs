@@ -174,7 +174,7 @@ pub async fn deploy(
     if config.lab.is_some() && session.endpoint_url().is_none() {
         return Err(DeployError::LabOnAws);
     }
-    let switch = Switch::new(session);
+    let switch = Switch::new(session, config.speed());
     let checks = switch.ensure_checks(config).await?;
     progress(Progress::Checks(checks.values().map(|checks| checks.own.len() + 1).sum()));
     let deployment = Deployment { config: config.clone(), checks };

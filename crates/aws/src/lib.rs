@@ -1,12 +1,15 @@
 //! Adapters over the AWS SDK: state, records, events, metrics, notifications, stacks.
 
+mod alarms;
 mod controller;
 mod deploy;
 mod destroy;
 mod error;
 mod function;
 mod names;
+mod native;
 mod notify;
+mod pace;
 mod remote;
 mod report;
 mod session;
@@ -14,6 +17,7 @@ mod stacks;
 mod store;
 mod switch;
 
+pub use alarms::Alarms;
 pub use controller::{Controller, Look, OrderError, TickError};
 pub use deploy::{Architecture, Code, DeployError, Progress, Release, Schedule, deploy, invoke, start};
 pub use destroy::{Destroy, destroy};

@@ -115,9 +115,15 @@ impl Session {
         aws_sdk_sns::Client::new(&self.at(region))
     }
 
-    /// Route 53's control plane lives in us-east-1 alone (R43).
-    pub(crate) fn route53(&self) -> aws_sdk_route53::Client {
-        let us_east_1 = self.base.clone().into_builder().region(Region::new("us-east-1")).build();
+    /// Route 53's control plane lives in us-east-1 alone (R43). It has one limit for the whole account (R42), which others
+    /// use up too: refused for that, a call is tried again after a random part of a doubling wait, five times in all.
+    /// `speed` is how much faster than life a lab is, else 1.
+    pub(crate) fn route53(&self, speed: f64) -> aws_sdk_route53::Client {
+        let retry = RetryConfig::standard()
+            .with_max_attempts(5)
+            .with_initial_backoff(Duration::from_millis(500).div_f64(speed))
+            .with_max_backoff(Duration::from_secs(4).div_f64(speed));
+        let us_east_1 = self.base.clone().into_builder().region(Region::new("us-east-1")).retry_config(retry).build();
         aws_sdk_route53::Client::new(&us_east_1)
     }
 }

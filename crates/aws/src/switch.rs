@@ -19,6 +19,8 @@ use route53::{Action, RecordSet, Role, Routing, Target};
 use crate::{
     Session,
     error::{AwsError, failed},
+    native::Native,
+    pace::Pace,
 };
 
 /// Why records could not be switched.
@@ -39,13 +41,17 @@ pub enum SwitchError {
 #[derive(Debug, Clone)]
 pub struct Switch {
     route53: Client,
+    pace: Pace,
+    native: Native,
 }
 
 impl Switch {
-    /// Makes no call.
+    /// Makes no call. `speed` is how much faster than life a lab is, else 1.
     #[must_use]
-    pub fn new(session: &Session) -> Self {
-        Self { route53: session.route53() }
+    pub fn new(session: &Session, speed: f64) -> Self {
+        let (route53, pace) = (session.route53(speed), Pace::new(speed));
+        let native = Native::new(route53.clone(), pace.clone(), speed);
+        Self { route53, pace, native }
     }
 
     /// Carries out a plan's change batch; the id of the change.
@@ -76,6 +82,7 @@ impl Switch {
             .set_changes(Some(changes))
             .build()
             .map_err(|error| SwitchError::Refused(error.to_string()))?;
+        self.pace.turn().await;
         let sent =
             self.route53.change_resource_record_sets().hosted_zone_id(zone.as_str()).change_batch(batch).send().await;
         match sent {
@@ -98,6 +105,7 @@ impl Switch {
 
     /// Makes a hosted zone; for labs, since a zone of users is theirs to make.
     pub async fn create_zone(&self, name: &DnsName, reference: &str) -> Result<HostedZoneId, AwsError> {
+        self.pace.turn().await;
         let made = self
             .route53
             .create_hosted_zone()
@@ -115,6 +123,7 @@ impl Switch {
         let mut sets = Vec::new();
         let mut start = Some((service.name.to_string(), None, None));
         while let Some((name, kind, id)) = start.take() {
+            self.pace.turn().await;
             let page = self
                 .route53
                 .list_resource_record_sets()
@@ -140,35 +149,14 @@ impl Switch {
     /// Whether a change has reached all of Route 53's servers.
     pub async fn is_in_sync(&self, change: &str) -> Result<bool, AwsError> {
         let id = change.strip_prefix("/change/").unwrap_or(change);
+        self.pace.turn().await;
         let answer = self.route53.get_change().id(id).send().await.map_err(failed("GetChange"))?;
         Ok(answer.change_info.is_some_and(|info| info.status == ChangeStatus::Insync))
     }
 
-    /// What Route 53's checkers say of each region, by the 18 % rule (R22); `Unknown` when it can't be had.
+    /// What Route 53's checkers say of each region, by the 18 % rule (R22), or said a moment ago; `Unknown` when it can't be had.
     pub async fn native(&self, checks: &NativeChecks) -> BTreeMap<RegionName, NativeHealth> {
-        let asked = checks.own.iter().map(|(region, check)| async move {
-            let health = match self.route53.get_health_check_status().health_check_id(check.as_str()).send().await {
-                Ok(status) => {
-                    let views: Vec<_> = status
-                        .health_check_observations()
-                        .iter()
-                        .filter_map(|seen| seen.status_report()?.status())
-                        .map(|text| text.starts_with("Success"))
-                        .collect();
-                    match views.len() {
-                        0 => NativeHealth::Unknown,
-                        _ if route53::aggregate(views) => NativeHealth::Healthy,
-                        _ => NativeHealth::Unhealthy,
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!(%region, error = %failed("GetHealthCheckStatus")(error), "Route 53's own check can't be asked");
-                    NativeHealth::Unknown
-                }
-            };
-            (region.clone(), health)
-        });
-        futures::future::join_all(asked).await.into_iter().collect()
+        self.native.ask(checks).await
     }
 
     /// Makes the checks of every service; those that exist with the same settings stay (their caller reference tells).
@@ -238,6 +226,7 @@ impl Switch {
     async fn create_check(&self, reference: &str, settings: HealthCheckConfig) -> Result<CheckId, AwsError> {
         // A caller reference has at most 64 characters.
         let reference = if reference.len() <= 64 { reference.to_owned() } else { sha256_hex(reference.as_bytes()) };
+        self.pace.turn().await;
         let made = self
             .route53
             .create_health_check()

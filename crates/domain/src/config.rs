@@ -176,6 +176,12 @@ impl Config {
         self
     }
 
+    /// How much faster than life it all goes: 1 but in a lab.
+    #[must_use]
+    pub fn speed(&self) -> f64 {
+        self.lab.as_ref().map_or(1.0, |lab| lab.speed)
+    }
+
     /// The address that an observer probes from; none: the system's choice, as everywhere but in a lab.
     #[must_use]
     pub fn source(&self, observer: &RegionName) -> Option<IpAddr> {

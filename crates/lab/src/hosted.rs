@@ -7,7 +7,7 @@ use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use route53::{Answer, CheckConfig, CheckId, Draw, Endpoint, Name, RecordType, Rrset, Zone};
+use route53::{AlarmData, Answer, CheckConfig, CheckId, Draw, Endpoint, Name, RecordType, Rrset, Zone};
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
@@ -52,6 +52,8 @@ pub struct Delays {
     pub propagation: Duration,
     /// From a check's change of status to its answers (R29).
     pub status: Duration,
+    /// A second of life: the control plane takes so many requests in one (R42).
+    pub second: Duration,
 }
 
 /// What changed in the answers.
@@ -279,6 +281,24 @@ impl Route53 {
         self.read().checks.observations(id)
     }
 
+    /// What each checker saw when it failed last.
+    #[must_use]
+    pub fn last_failures(&self, id: &CheckId) -> Vec<Observation> {
+        self.read().checks.last_failures(id)
+    }
+
+    /// Whether some calculated check counts this one.
+    #[must_use]
+    pub fn is_child(&self, id: &CheckId) -> bool {
+        self.read().checks.is_child(id)
+    }
+
+    /// How long a second of life is.
+    #[must_use]
+    pub fn second(&self) -> Duration {
+        self.delays.second
+    }
+
     /// The endpoints that checkers probe now.
     #[must_use]
     pub fn probed(&self) -> Vec<(Generation, Endpoint)> {
@@ -294,6 +314,12 @@ impl Route53 {
     /// Counts one checker's result; one for a configuration that has gone is dropped.
     pub fn observe(self: &Arc<Self>, check: &Generation, checker: usize, outcome: ProbeOutcome) {
         self.write().checks.observe(check, checker, outcome);
+        self.settle();
+    }
+
+    /// Takes what the data of a metric check's alarm mean (R26).
+    pub fn observe_alarm(self: &Arc<Self>, id: &CheckId, data: AlarmData) {
+        self.write().checks.observe_alarm(id, data);
         self.settle();
     }
 

@@ -21,6 +21,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 pub use calls::{AwsCall, count_calls};
 
+use ::route53::InvalidInput;
+
 use self::lies::Liars;
 use self::route53::Route53Api;
 use self::xml::ApiError;
@@ -32,6 +34,7 @@ mod lies;
 mod records;
 mod route53;
 mod xml;
+mod zones;
 
 /// Shorter than the emulators' keep-alive, so that no call goes into a connection that is being closed.
 const POOL_IDLE: Duration = Duration::from_secs(2);
@@ -189,6 +192,15 @@ impl Call {
     fn query(&self, name: &str) -> Option<String> {
         let mut pairs = form_urlencoded::parse(self.uri.query()?.as_bytes());
         pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+    }
+
+    /// How many items of a list the client wants in one page, which has at most `most`.
+    fn max_items(&self, most: usize) -> Result<usize, ApiError> {
+        let Some(wanted) = self.query("maxitems") else { return Ok(most) };
+        match wanted.parse::<usize>() {
+            Ok(wanted) if wanted > 0 => Ok(wanted.min(most)),
+            _ => Err(InvalidInput::Parameter(format!("maxitems is a number from 1 on, not {wanted}")).into()),
+        }
     }
 }
 

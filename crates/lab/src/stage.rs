@@ -12,7 +12,7 @@ use std::{
 };
 
 use aws::{AwsError, Code, DeployError, Names, Release, Schedule, Session, SessionOptions, Switch, SwitchError};
-use domain::{Config, ConfigError, DnsName, ObserverName, RegionName, Service};
+use domain::{Config, ConfigError, DnsName, ObserverName, Period, RegionName, Service};
 
 use crate::{
     dns::{DnsError, NameServers},
@@ -170,6 +170,7 @@ impl Stage {
         let route53 = Route53::new(Delays {
             propagation: first.propagation.scaled(first.speed).0,
             status: first.r29.scaled(first.speed).0,
+            second: Period::seconds(1).scaled(first.speed).0,
         });
         let name_servers = NameServers::start(Arc::clone(&route53), &name_server_addresses(), 0, first.seed).await?;
         let servers = name_servers.addresses();
@@ -214,7 +215,7 @@ impl Stage {
         })
         .await
         .with_test_credentials();
-        let switch = Switch::new(&session);
+        let switch = Switch::new(&session, first.speed);
         let zone: DnsName = ZONE.parse().expect("the lab's zone is a DNS name");
         let zone = switch.create_zone(&zone, "pointsman-lab").await?;
         let endpoints: Vec<_> = plays.iter().flat_map(Play::endpoints).collect();

@@ -19,7 +19,7 @@ mod fixture;
 pub use answer::{Answer, Draw, Rrset};
 pub use change::{Action, Change, Key, Policy, Refusal, unknown_check};
 pub use check::alarm::{Alarm, AlarmData, AlarmSettings, Comparison, Datapoint, Statistic, UnsupportedAlarm};
-pub use check::settings::{AlarmIdentifier, CheckSettings};
+pub use check::settings::{AlarmIdentifier, CheckSettings, Children, Regions};
 pub use check::{
     CheckConfig, CheckKind, CheckerView, Endpoint, FailureThreshold, InsufficientData, Interval, InvalidThreshold,
     Protocol, Request, aggregate, can_be_checked, limits, status_is_success,

@@ -24,6 +24,13 @@ impl RateLimit {
         }
         free
     }
+
+    /// How long until the next request would be let in.
+    #[must_use]
+    pub fn free_in(&self, now: Duration, second: Duration) -> Duration {
+        let first = self.let_in.front().filter(|_| self.let_in.len() >= REQUESTS);
+        first.map_or(Duration::ZERO, |first| (*first + second).saturating_sub(now))
+    }
 }
 
 #[cfg(test)]
@@ -51,6 +58,18 @@ mod tests {
         let admitted = admitted(&all, SECOND);
         assert_eq!(admitted.iter().filter(|let_in| **let_in).count(), 6);
         assert_eq!(admitted.last(), Some(&true));
+    }
+
+    #[test]
+    fn r42_who_waits_as_long_as_told_is_let_in() {
+        let mut limit = RateLimit::default();
+        let mut now = Duration::ZERO;
+        for n in 0..12 {
+            let wait = limit.free_in(now, SECOND);
+            assert_eq!(wait.is_zero(), n % 5 != 0 || n == 0, "request {n}");
+            now += wait;
+            assert!(limit.admit(now, SECOND));
+        }
     }
 
     #[test]

@@ -24,7 +24,7 @@ impl Rivals {
     /// Makes the records and checks of those wanted.
     pub(super) async fn set_up(stage: &Stage, play: &Play, wanted: &BTreeSet<Rival>) -> Result<Self, DrillError> {
         let service = stage.service(play);
-        let switch = Switch::new(stage.session().0);
+        let switch = Switch::new(stage.session().0, play.scenario.speed);
         let mut rivals = Self::default();
         if wanted.contains(&Rival::Native) {
             let name = play.beside(Rival::Native);

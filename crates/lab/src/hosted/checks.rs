@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use route53::{CheckConfig, CheckId, CheckKind, CheckerView, Endpoint, aggregate, limits};
+use route53::{AlarmData, CheckConfig, CheckId, CheckKind, CheckerView, Endpoint, InsufficientData, aggregate, limits};
 
 /// A check under one configuration of its endpoint: results for an older one do not count.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -54,6 +54,7 @@ struct Check {
     config: CheckConfig,
     generation: u64,
     checkers: Vec<Checker>,
+    alarm: AlarmView,
     decided: bool,
     answered: bool,
     answered_turn: u64,
@@ -63,6 +64,18 @@ struct Check {
 struct Checker {
     view: CheckerView,
     agreeing: Option<(Timestamp, ProbeOutcome)>,
+    failure: Option<(Timestamp, ProbeOutcome)>,
+}
+
+/// What the data of a metric check's alarm say, and said last.
+#[derive(Debug, Clone, Copy)]
+struct AlarmView {
+    now: Option<bool>,
+    last_known: bool,
+}
+
+impl AlarmView {
+    const NEW: Self = AlarmView { now: None, last_known: true };
 }
 
 impl Check {
@@ -73,14 +86,20 @@ impl Check {
 
     fn status(&self, child: impl Fn(&CheckId) -> bool) -> bool {
         let views = self.checkers.iter().map(|checker| checker.view.is_healthy());
-        let observed = (!self.checkers.is_empty()).then(|| aggregate(views));
+        let observed = match &self.config.kind {
+            CheckKind::Alarm { insufficient: InsufficientData::LastKnownStatus, .. } => Some(self.alarm.last_known),
+            CheckKind::Alarm { .. } => self.alarm.now,
+            CheckKind::Endpoint(_) | CheckKind::Calculated { .. } => {
+                (!self.checkers.is_empty()).then(|| aggregate(views))
+            }
+        };
         self.config.is_healthy(observed, child)
     }
 }
 
 fn checkers(config: &CheckConfig) -> Vec<Checker> {
     let CheckKind::Endpoint(endpoint) = &config.kind else { return Vec::new() };
-    let new = || Checker { view: CheckerView::new(endpoint.failure_threshold), agreeing: None };
+    let new = || Checker { view: CheckerView::new(endpoint.failure_threshold), agreeing: None, failure: None };
     std::iter::repeat_with(new).take(limits::CHECKERS).collect()
 }
 
@@ -92,12 +111,14 @@ impl Checks {
             if check.config.kind != config.kind || check.config.disabled != config.disabled {
                 check.generation = generation;
                 check.checkers = checkers(&config);
+                check.alarm = AlarmView::NEW;
             }
             check.config = config;
             return;
         }
         let checkers = checkers(&config);
-        let check = Check { config, generation, checkers, decided: true, answered: true, answered_turn: 0 };
+        let (alarm, answered_turn) = (AlarmView::NEW, 0);
+        let check = Check { config, generation, checkers, alarm, decided: true, answered: true, answered_turn };
         self.by_id.insert(id.clone(), check);
         let healthy = self.status(id);
         if let Some(check) = self.by_id.get_mut(id) {
@@ -119,12 +140,25 @@ impl Checks {
     }
 
     pub(super) fn observations(&self, id: &CheckId) -> Vec<Observation> {
+        self.seen(id, |checker| checker.agreeing.clone())
+    }
+
+    pub(super) fn last_failures(&self, id: &CheckId) -> Vec<Observation> {
+        self.seen(id, |checker| checker.failure.clone())
+    }
+
+    fn seen(&self, id: &CheckId, what: fn(&Checker) -> Option<(Timestamp, ProbeOutcome)>) -> Vec<Observation> {
         let checkers = self.by_id.get(id).into_iter().flat_map(|check| check.checkers.iter().enumerate());
-        let seen = checkers.filter_map(|(checker, Checker { agreeing, .. })| {
-            let (at, outcome) = agreeing.clone()?;
+        let seen = checkers.filter_map(|(checker, found)| {
+            let (at, outcome) = what(found)?;
             Some(Observation { checker, at, outcome })
         });
         seen.collect()
+    }
+
+    pub(super) fn is_child(&self, id: &CheckId) -> bool {
+        let counts = |check: &Check| matches!(&check.config.kind, CheckKind::Calculated { children, .. } if children.contains(id));
+        self.by_id.values().any(counts)
     }
 
     pub(super) fn probed(&self) -> Vec<(Generation, Endpoint)> {
@@ -143,9 +177,23 @@ impl Checks {
         let Some(checker) = check.and_then(|check| check.checkers.get_mut(checker)) else { return };
         let success = matches!(outcome, ProbeOutcome::Success(_));
         checker.view.record(success);
-        if checker.view.is_healthy() == success {
-            checker.agreeing = Some((Timestamp::now(), outcome));
+        let seen = (Timestamp::now(), outcome);
+        if !success {
+            checker.failure = Some(seen.clone());
         }
+        if checker.view.is_healthy() == success {
+            checker.agreeing = Some(seen);
+        }
+    }
+
+    pub(super) fn observe_alarm(&mut self, id: &CheckId, data: AlarmData) {
+        let Some(check) = self.by_id.get_mut(id) else { return };
+        check.alarm.now = match data {
+            AlarmData::Ok => Some(true),
+            AlarmData::Alarm => Some(false),
+            AlarmData::Insufficient => None,
+        };
+        check.alarm.last_known = check.alarm.now.unwrap_or(check.alarm.last_known);
     }
 
     /// Every status that turned since the last time.

@@ -1,19 +1,21 @@
 //! The Route 53 API as the lab gives it: our model decides and answers, the emulator stores.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use hyper::{Method, Response, StatusCode};
 use jiff::Timestamp;
-use route53::{Change, Name, RecordSet, Zone};
+use route53::{Draw, InvalidInput, Name, RateLimit, RecordSet, Zone, unknown_check};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::checks::HealthCheckApi;
-use super::records::{ChangeRequest, RecordList, Start};
+use super::records::{ChangeRequest, RecordList};
 use super::xml::{self, ApiError};
+use super::zones::{self, HostedZone, ZoneList};
 use super::{Call, Upstream};
 use crate::hosted::{ChangeId, ChangeState, Route53, ZoneId};
 
@@ -23,22 +25,20 @@ pub(super) struct Route53Api {
     route53: Arc<Route53>,
     checks: HealthCheckApi,
     upstream: Upstream,
-    /// Held while zones are loaded or changed: one change at a time (R42).
-    turn: Mutex<()>,
+    began: Instant,
+    limit: Mutex<RateLimit>,
+    /// Held while a zone is loaded.
+    loading: tokio::sync::Mutex<()>,
+    /// The zones of which a change is being taken: one at a time (R42).
+    changing: Mutex<BTreeSet<ZoneId>>,
     changes: AtomicU64,
+    draws: AtomicU64,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct ZoneResponse {
     hosted_zone: HostedZone,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct HostedZone {
-    id: String,
-    name: String,
 }
 
 #[derive(Serialize)]
@@ -58,7 +58,17 @@ struct ChangeInfo {
 impl Route53Api {
     pub(super) fn new(route53: Arc<Route53>, upstream: Upstream) -> Self {
         let checks = HealthCheckApi::new(Arc::clone(&route53), upstream.clone());
-        Route53Api { route53, checks, upstream, turn: Mutex::default(), changes: AtomicU64::default() }
+        Route53Api {
+            route53,
+            checks,
+            upstream,
+            began: Instant::now(),
+            limit: Mutex::default(),
+            loading: tokio::sync::Mutex::default(),
+            changing: Mutex::default(),
+            changes: AtomicU64::default(),
+            draws: AtomicU64::default(),
+        }
     }
 
     /// Answers a Route 53 call that is not the emulator's alone; `None` for every other call.
@@ -67,15 +77,23 @@ impl Route53Api {
         if segments.next() != Some(VERSION) {
             return None;
         }
+        // Every operation counts, whoever answers it (R42).
+        if !self.limit.lock().unwrap_or_else(PoisonError::into_inner).admit(self.began.elapsed(), self.route53.second())
+        {
+            return Some(ApiError::Throttling.into_response());
+        }
         let path: Vec<&str> = segments.collect();
         let answer = match (call.method.as_str(), &path[..]) {
             ("POST", ["hostedzone"]) => self.create_zone(call).await,
+            ("GET", ["hostedzone"]) => self.zones(call).await.and_then(|zones| ZoneList::asked(zones, call)),
+            ("GET", ["hostedzonesbyname"]) => self.zones(call).await.and_then(|zones| ZoneList::by_name(zones, call)),
             ("DELETE", ["hostedzone", id]) => self.delete_zone(call, id).await,
             ("GET", ["hostedzone", id, "rrset"]) => self.list_records(call, id).await,
             ("POST", ["hostedzone", id, "rrset"]) => self.change_records(call, id).await,
+            ("GET", ["testdnsanswer"]) => self.test_answer(call).await,
             ("GET", ["change", id]) => self.get_change(id)?,
+            ("GET", ["healthcheckcount"]) => Ok(self.checks.count().await),
             (_, ["healthcheck", rest @ ..]) => self.checks.handle(call, rest).await,
-            (_, ["healthcheckcount"]) => Err(ApiError::Unsupported("GetHealthCheckCount".to_owned())),
             _ => return None,
         };
         Some(answer.unwrap_or_else(ApiError::into_response))
@@ -84,11 +102,33 @@ impl Route53Api {
     async fn create_zone(&self, call: &Call) -> Result<Response<Bytes>, ApiError> {
         let created = self.upstream.ask(call).await?;
         let zone: ZoneResponse = xml::parse(created.body())?;
-        self.load(call, &zone_id(&zone.hosted_zone.id)).await?;
+        self.load(call, &zone.hosted_zone.zone_id()).await?;
         Ok(created)
     }
 
+    /// Every zone that the emulator keeps.
+    async fn zones(&self, call: &Call) -> Result<Vec<HostedZone>, ApiError> {
+        let mut zones = Vec::new();
+        let mut query = String::new();
+        loop {
+            let list: ZoneList = xml::parse(self.get(call, &format!("/{VERSION}/hostedzone?{query}")).await?.body())?;
+            let (page, marker) = list.into_page();
+            let before = zones.len();
+            zones.extend(page);
+            match marker {
+                // An emulator that repeats itself would be asked for ever.
+                Some(marker) if zones.len() > before => {
+                    query = form_urlencoded::Serializer::new(String::new()).append_pair("marker", &marker).finish();
+                }
+                _ => return Ok(zones),
+            }
+        }
+    }
+
     async fn delete_zone(&self, call: &Call, id: &str) -> Result<Response<Bytes>, ApiError> {
+        if !self.load(call, &zone_id(id)).await?.is_bare() {
+            return Err(ApiError::HostedZoneNotEmpty);
+        }
         let deleted = self.upstream.ask(call).await?;
         self.route53.unhost(&zone_id(id));
         Ok(deleted)
@@ -96,25 +136,25 @@ impl Route53Api {
 
     async fn list_records(&self, call: &Call, id: &str) -> Result<Response<Bytes>, ApiError> {
         let zone = self.load(call, &zone_id(id)).await?;
-        let name = call.query("name").map(|name| name.parse::<Name>()).transpose();
-        let start = Start {
-            name: name.map_err(|error| ApiError::InvalidInput(error.to_string()))?,
-            kind: call.query("type"),
-            identifier: call.query("identifier"),
-        };
-        let max_items = call.query("maxitems").and_then(|max_items| max_items.parse().ok());
-        let page = RecordList::page(&zone, &start, max_items);
+        let page = RecordList::asked(&zone, call)?;
         Ok(xml::response(StatusCode::OK, "ListResourceRecordSetsResponse", &page))
+    }
+
+    async fn test_answer(&self, call: &Call) -> Result<Response<Bytes>, ApiError> {
+        let id = zone_id(&call.query("hostedzoneid").unwrap_or_default());
+        let zone = self.load(call, &id).await?;
+        // Knuth's multiplicative hash: one question after another meets every member of a weighted group.
+        let draw = self.draws.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 16;
+        zones::test_answer(&self.route53, zone.apex(), call, Draw(draw))
     }
 
     async fn change_records(&self, call: &Call, id: &str) -> Result<Response<Bytes>, ApiError> {
         let changes = xml::parse::<ChangeRequest>(&call.body)?.into_changes()?;
         let id = zone_id(id);
-        self.load(call, &id).await?;
-        let _turn = self.turn.lock().await;
-        let Some(zone) = self.route53.accepted(&id) else { return Err(ApiError::NoSuchHostedZone(id.0)) };
-        if let Some(unknown) = self.unknown_check(&changes) {
-            return Err(ApiError::NoSuchHealthCheck(unknown));
+        let _turn = self.begin(&id).ok_or(ApiError::PriorRequestNotComplete)?;
+        let zone = self.load(call, &id).await?;
+        if let Some(unknown) = unknown_check(&changes, |check| self.route53.is_healthy(check).is_some()) {
+            return Err(ApiError::NoSuchHealthCheck(unknown.to_string()));
         }
         let zone = zone.apply(&changes).map_err(ApiError::InvalidChangeBatch)?;
         self.upstream.ask(call).await?;
@@ -124,10 +164,10 @@ impl Route53Api {
         Ok(change_info("ChangeResourceRecordSetsResponse", &change, ChangeState::Pending))
     }
 
-    fn unknown_check(&self, changes: &[Change]) -> Option<String> {
-        let checks = changes.iter().filter_map(|change| change.set.health_check.as_ref());
-        let mut unknown = checks.filter(|check| self.route53.is_healthy(check).is_none());
-        unknown.next().map(ToString::to_string)
+    /// The turn to change a zone; `None` while another change of it is being taken.
+    fn begin(&self, id: &ZoneId) -> Option<Turn<'_>> {
+        let begun = self.changing.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
+        begun.then(|| Turn { changing: &self.changing, id: id.clone() })
     }
 
     /// `None` for a change that the emulator made on its own, such as a zone's creation.
@@ -139,13 +179,13 @@ impl Route53Api {
 
     /// The zone with every accepted change, read from the emulator when it is not hosted yet.
     async fn load(&self, call: &Call, id: &ZoneId) -> Result<Zone, ApiError> {
-        let _turn = self.turn.lock().await;
+        let _loading = self.loading.lock().await;
         if let Some(zone) = self.route53.accepted(id) {
             return Ok(zone);
         }
         let path = format!("/{VERSION}/hostedzone/{}", id.0);
         let found: ZoneResponse = xml::parse(self.get(call, &path).await?.body())?;
-        let apex = found.hosted_zone.name.parse::<Name>().map_err(|error| ApiError::InvalidInput(error.to_string()))?;
+        let apex = found.hosted_zone.name.parse::<Name>().map_err(InvalidInput::from)?;
         let zone = Zone::new(apex, self.stored_sets(call, &format!("{path}/rrset")).await?);
         self.route53.host(id.clone(), zone.clone());
         Ok(zone)
@@ -169,11 +209,23 @@ impl Route53Api {
 
     /// Asks the emulator in the name of `call`.
     async fn get(&self, call: &Call, path: &str) -> Result<Response<Bytes>, ApiError> {
-        let uri = path.parse().map_err(|_| ApiError::InvalidInput(format!("{path} is no path")))?;
+        let uri = path.parse().map_err(|_| InvalidInput::Parameter(format!("{path} is no path")))?;
         let mut headers = call.headers.clone();
         headers.remove(CONTENT_LENGTH);
         headers.remove(CONTENT_TYPE);
         self.upstream.ask(&Call { method: Method::GET, uri, headers, body: Bytes::new() }).await
+    }
+}
+
+/// Ends with its holder.
+struct Turn<'a> {
+    changing: &'a Mutex<BTreeSet<ZoneId>>,
+    id: ZoneId,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
     }
 }
 

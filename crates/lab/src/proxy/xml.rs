@@ -4,7 +4,7 @@ use bytes::Bytes;
 use hyper::header::CONTENT_TYPE;
 use hyper::{Response, StatusCode};
 use quick_xml::{de, se};
-use route53::Refusal;
+use route53::{InvalidInput, Refusal, UnsupportedAlarm};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -15,17 +15,23 @@ const REQUEST_ID: &str = "00000000-0000-4000-8000-000000000000";
 /// Why Route 53 refuses a request.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ApiError {
-    #[error("{0}")]
-    InvalidInput(String),
+    #[error(transparent)]
+    InvalidInput(#[from] InvalidInput),
+    #[error("Invalid parameter : {0}")]
+    UnsupportedAlarm(#[from] UnsupportedAlarm),
     #[error("Unexpected XML: {0}")]
     MalformedXml(#[from] quick_xml::DeError),
     #[error("[{}]", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
     InvalidChangeBatch(Vec<Refusal>),
-    #[error("No hosted zone found with ID: {0}")]
-    NoSuchHostedZone(String),
+    #[error("Rate exceeded")]
+    Throttling,
+    #[error("The request was rejected because Route 53 was still processing a prior request.")]
+    PriorRequestNotComplete,
+    #[error("The specified hosted zone contains non-required resource record sets and so cannot be deleted.")]
+    HostedZoneNotEmpty,
     #[error("A health check with id {0} does not exist.")]
     NoSuchHealthCheck(String),
-    #[error("A health check with the caller reference {0} exists with another configuration.")]
+    #[error("A health check with the caller reference {0} exists with another configuration, or has been deleted.")]
     HealthCheckAlreadyExists(String),
     #[error("The health check has version {held}, not {given}.")]
     HealthCheckVersionMismatch { held: u64, given: u64 },
@@ -54,10 +60,13 @@ struct ErrorBody<'a> {
 impl ApiError {
     fn code(&self) -> (StatusCode, &'static str) {
         match self {
-            ApiError::InvalidInput(_) => (StatusCode::BAD_REQUEST, "InvalidInput"),
+            ApiError::InvalidInput(InvalidInput::UnknownPolicy(_)) => (StatusCode::NOT_IMPLEMENTED, "NotImplemented"),
+            ApiError::InvalidInput(_) | ApiError::UnsupportedAlarm(_) => (StatusCode::BAD_REQUEST, "InvalidInput"),
             ApiError::MalformedXml(_) => (StatusCode::BAD_REQUEST, "MalformedXML"),
             ApiError::InvalidChangeBatch(_) => (StatusCode::BAD_REQUEST, "InvalidChangeBatch"),
-            ApiError::NoSuchHostedZone(_) => (StatusCode::NOT_FOUND, "NoSuchHostedZone"),
+            ApiError::Throttling => (StatusCode::BAD_REQUEST, "Throttling"),
+            ApiError::PriorRequestNotComplete => (StatusCode::BAD_REQUEST, "PriorRequestNotComplete"),
+            ApiError::HostedZoneNotEmpty => (StatusCode::BAD_REQUEST, "HostedZoneNotEmpty"),
             ApiError::NoSuchHealthCheck(_) => (StatusCode::NOT_FOUND, "NoSuchHealthCheck"),
             ApiError::HealthCheckAlreadyExists(_) => (StatusCode::CONFLICT, "HealthCheckAlreadyExists"),
             ApiError::HealthCheckVersionMismatch { .. } => (StatusCode::CONFLICT, "HealthCheckVersionMismatch"),

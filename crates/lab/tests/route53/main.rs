@@ -13,6 +13,7 @@ use tokio::time::timeout;
 mod dns;
 mod health;
 mod proxy;
+mod strict;
 
 /// No test waits longer for anything that must happen.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -45,7 +46,8 @@ fn hosting(delays: Delays, zone: Zone) -> Arc<Route53> {
     route53
 }
 
-const AT_ONCE: Delays = Delays { propagation: Duration::ZERO, status: Duration::ZERO };
+/// Nothing takes time, and any number of requests is let in.
+const AT_ONCE: Delays = Delays { propagation: Duration::ZERO, status: Duration::ZERO, second: Duration::ZERO };
 
 async fn until(events: &mut broadcast::Receiver<Event>, wanted: impl Fn(&Happening) -> bool) -> Happening {
     let wait = async {

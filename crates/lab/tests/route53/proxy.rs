@@ -16,14 +16,14 @@ use tokio::net::TcpListener;
 
 use super::*;
 
-const ZONE: &str = "/2013-04-01/hostedzone/Z1";
+pub(super) const ZONE: &str = "/2013-04-01/hostedzone/Z1";
 const SIGNATURE: &str = "AWS4-HMAC-SHA256 Credential=AKID/20261121/us-east-1/route53/aws4_request, Signature=0";
 
 /// Every request that the store saw, with its body.
-type Log = Arc<Mutex<Vec<(Request<()>, String)>>>;
+pub(super) type Log = Arc<Mutex<Vec<(Request<()>, String)>>>;
 
 /// What stands for the emulator: it keeps one zone's creation records, names checks, and accepts the rest unjudged.
-async fn store() -> (SocketAddr, Log) {
+pub(super) async fn store() -> (SocketAddr, Log) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let seen = Log::default();
@@ -59,6 +59,7 @@ async fn answer(request: Request<Incoming>, log: Log) -> Result<Response<Full<By
             set("NS", "ns-1.example.net."),
             set("SOA", "ns-1.example.net. admin.example.net. 1 2 3 4 5"),
         ),
+        (&Method::GET, "/2013-04-01/hostedzone") => zones(),
         (_, "/2013-04-01/hostedzone" | ZONE) => {
             "<X><HostedZone><Id>/hostedzone/Z1</Id><Name>example.com.</Name></HostedZone></X>".to_owned()
         }
@@ -72,7 +73,24 @@ async fn answer(request: Request<Incoming>, log: Log) -> Result<Response<Full<By
     Ok(Response::builder().header("x-from", "emulator").body(Full::from(text)).unwrap())
 }
 
-async fn send(proxy: &Proxy, method: Method, path: &str, body: &str) -> (StatusCode, String) {
+/// Four zones in no order, two of one name.
+fn zones() -> String {
+    let zone = |id: &str, name: &str| {
+        format!(
+            "<HostedZone><Id>/hostedzone/{id}</Id><Name>{name}.</Name><CallerReference>{id}</CallerReference><Config>\
+             <Comment>of {id}</Comment><PrivateZone>false</PrivateZone></Config>\
+             <ResourceRecordSetCount>2</ResourceRecordSetCount></HostedZone>"
+        )
+    };
+    let all = [("Z3", "example.net"), ("Z1", "example.com"), ("Z4", "a.example.com"), ("Z2", "example.com")];
+    let all: String = all.iter().map(|(id, name)| zone(id, name)).collect();
+    format!(
+        "<ListHostedZonesResponse><HostedZones>{all}</HostedZones><IsTruncated>false</IsTruncated>\
+         <MaxItems>100</MaxItems></ListHostedZonesResponse>"
+    )
+}
+
+pub(super) async fn send(proxy: &Proxy, method: Method, path: &str, body: &str) -> (StatusCode, String) {
     let client = Client::builder(TokioExecutor::new()).build_http();
     let request = Request::builder()
         .method(method)
@@ -86,7 +104,7 @@ async fn send(proxy: &Proxy, method: Method, path: &str, body: &str) -> (StatusC
     (status, String::from_utf8(response.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap())
 }
 
-fn changes(changes: &[(&str, &str, &str)]) -> String {
+pub(super) fn changes(changes: &[(&str, &str, &str)]) -> String {
     let change = |(action, owner, value): &(&str, &str, &str)| {
         format!(
             "<Change><Action>{action}</Action><ResourceRecordSet><Name>{owner}</Name><Type>A</Type><TTL>5</TTL>\
@@ -101,14 +119,14 @@ fn changes(changes: &[(&str, &str, &str)]) -> String {
     )
 }
 
-fn check(reference: &str, fields: &str) -> String {
+pub(super) fn check(reference: &str, fields: &str) -> String {
     format!(
         "<CreateHealthCheckRequest xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\"><CallerReference>{reference}\
          </CallerReference><HealthCheckConfig>{fields}</HealthCheckConfig></CreateHealthCheckRequest>"
     )
 }
 
-fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+pub(super) fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
     text.split_once(before).unwrap().1.split_once(after).unwrap().0
 }
 
@@ -116,7 +134,7 @@ fn www(route53: &Route53) -> Answer {
     route53.answer(&name("www.example.com"), RecordType::A, Draw(0)).unwrap().answer
 }
 
-async fn started(delays: Delays) -> (Arc<Route53>, Proxy) {
+pub(super) async fn started(delays: Delays) -> (Arc<Route53>, Proxy) {
     let route53 = Route53::new(delays);
     let proxy = Proxy::start(store().await.0, Arc::clone(&route53)).await.unwrap();
     (route53, proxy)
@@ -216,7 +234,8 @@ async fn records_are_listed_in_pages_by_labels_from_the_right() {
 async fn health_checks_are_kept_whole_and_created_once() {
     let (route53, proxy) = started(AT_ONCE).await;
     let fields = "<IPAddress>127.0.1.1</IPAddress><Port>8080</Port><Type>HTTP_STR_MATCH</Type><SearchString>a &amp; b</SearchString>\
-                  <Inverted>true</Inverted><Disabled>true</Disabled><Regions><Region>us-east-1</Region></Regions>";
+                  <Inverted>true</Inverted><Disabled>true</Disabled><Regions><Region>us-east-1</Region><Region>us-west-1</Region>\
+                  <Region>eu-west-1</Region></Regions>";
     let path = "/2013-04-01/healthcheck";
     let (code, created) = send(&proxy, Method::POST, path, &check("r1", fields)).await;
     assert_eq!(code, StatusCode::CREATED);
