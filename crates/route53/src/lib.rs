@@ -5,6 +5,7 @@
 mod answer;
 mod change;
 mod check;
+mod compiled;
 mod name;
 mod record;
 mod zone;
@@ -18,6 +19,7 @@ pub use check::{
     CheckConfig, CheckKind, CheckerView, Endpoint, FailureThreshold, InsufficientData, Interval, InvalidThreshold,
     Protocol, Request, aggregate, can_be_checked, limits, status_is_success,
 };
+pub use compiled::{Chosen, Compiled};
 pub use name::{InvalidName, Name};
 pub use record::{CheckId, RecordSet, RecordType, Role, Routing, SetId, Target, UnknownRecordType};
 pub use zone::Zone;
