@@ -3,18 +3,24 @@
 //! The name servers, the health checkers and the proxy share one [`Route53`].
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Deref;
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use route53::{AlarmData, Answer, CheckConfig, CheckId, Draw, Endpoint, Name, RecordType, Rrset, Zone};
+use route53::{
+    AlarmData, Answer, CheckConfig, CheckId, Chosen, Compiled, Draw, Endpoint, Name, RecordType, Rrset, Zone,
+};
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
-use checks::Checks;
+pub(crate) use answers::{Answers, Data};
+use checks::{Checks, Turn};
 pub use checks::{Generation, Observation, ProbeOutcome};
 use scenario::fault::NameFault;
 
+mod answers;
 mod checks;
 
 /// Events kept for a subscriber that is slow.
@@ -113,6 +119,8 @@ pub struct ZoneAnswer {
 #[derive(Debug)]
 pub struct Route53 {
     state: RwLock<State>,
+    /// Made anew by whoever changes what is answered, before it lets go of the state.
+    answers: ArcSwap<Answers>,
     delays: Delays,
     events: broadcast::Sender<Event>,
     probing: watch::Sender<()>,
@@ -128,7 +136,7 @@ struct State {
 
 #[derive(Debug)]
 struct Hosted {
-    answered: Zone,
+    answered: Arc<Compiled<Data>>,
     accepted: Zone,
     /// Accepted and not yet answered, oldest first.
     pending: VecDeque<Pending>,
@@ -148,7 +156,7 @@ impl Route53 {
     pub fn new(delays: Delays) -> Arc<Self> {
         let (events, _) = broadcast::channel(EVENT_BACKLOG);
         let (probing, _) = watch::channel(());
-        Arc::new(Route53 { state: RwLock::default(), delays, events, probing })
+        Arc::new(Route53 { state: RwLock::default(), answers: ArcSwap::default(), delays, events, probing })
     }
 
     /// Every event from now on.
@@ -159,13 +167,18 @@ impl Route53 {
 
     /// Takes up a zone whose records are effective at once.
     pub fn host(&self, id: ZoneId, zone: Zone) {
-        let hosted = Hosted { answered: zone.clone(), accepted: zone, pending: VecDeque::new(), changes: 0 };
-        self.write().zones.insert(id, hosted);
+        let answered = Arc::new(zone.compile(Data::new));
+        let hosted = Hosted { answered, accepted: zone, pending: VecDeque::new(), changes: 0 };
+        let mut state = self.write();
+        state.zones.insert(id, hosted);
+        self.publish(&state);
     }
 
     /// Gives a zone up.
     pub fn unhost(&self, id: &ZoneId) {
-        self.write().zones.remove(id);
+        let mut state = self.write();
+        state.zones.remove(id);
+        self.publish(&state);
     }
 
     /// The zone with every accepted change, effective or not; `None` for a zone that is not hosted.
@@ -199,13 +212,14 @@ impl Route53 {
         let mut state = self.write();
         if let Some(hosted) = state.zones.get_mut(id) {
             while let Some(due) = hosted.pending.pop_front_if(|pending| pending.number <= number) {
-                hosted.answered = due.zone;
+                hosted.answered = Arc::new(due.zone.compile(Data::new));
                 effective.push(due.change);
             }
         }
         for change in &effective {
             state.changes.insert(change.clone(), ChangeState::InSync);
         }
+        self.publish(&state);
         drop(state);
         for change in effective {
             self.emit(Happening::ChangeEffective { zone: id.clone(), change });
@@ -221,44 +235,55 @@ impl Route53 {
     /// Answers from the zone with the longest apex; `None` for a name outside every zone.
     #[must_use]
     pub fn answer(&self, name: &Name, kind: RecordType, draw: Draw) -> Option<ZoneAnswer> {
-        let state = self.read();
-        let zones = state.zones.values().map(|hosted| &hosted.answered);
-        let zone =
-            zones.filter(|zone| name.is_within(zone.apex())).max_by_key(|zone| zone.apex().list_order().len())?;
-        let healthy = |id: &CheckId| state.checks.answered(id).unwrap_or(true);
-        let answer = zone.answer(name, kind, &healthy, draw);
-        let soa = match zone.answer(zone.apex(), RecordType::Soa, &healthy, draw) {
-            Answer::Records(mut records) => records.pop(),
-            Answer::NoData | Answer::NxDomain => None,
+        let answers = self.answers.load();
+        let zone = answers.zone(name)?;
+        let owned = |set: Chosen<'_, Data>| Rrset {
+            name: set.name.clone(),
+            kind: set.kind,
+            ttl: set.ttl,
+            values: set.data.values.clone(),
         };
-        Some(ZoneAnswer { answer, soa })
+        let answer = answers.ask(zone, name, kind, draw).map(owned);
+        Some(ZoneAnswer { answer, soa: answers.soa(zone, draw).map(owned) })
+    }
+
+    /// What is answered now, for as long as it is held.
+    pub(crate) fn answers(&self) -> impl Deref<Target = Arc<Answers>> + use<> {
+        self.answers.load()
     }
 
     /// Makes a name fail, or (`None`) answer again.
     pub fn set_fault(&self, name: Name, fault: Option<NameFault>) {
-        let faults = &mut self.write().faults;
+        let mut state = self.write();
         match fault {
-            Some(fault) => faults.insert(name, fault),
-            None => faults.remove(&name),
+            Some(fault) => state.faults.insert(name, fault),
+            None => state.faults.remove(&name),
         };
+        self.publish(&state);
     }
 
     /// How the name fails now.
     #[must_use]
     pub fn fault(&self, name: &Name) -> Option<NameFault> {
-        self.read().faults.get(name).cloned()
+        self.answers.load().fault(name).cloned()
     }
 
     /// Creates a check, in the answers at once (R28), or gives it another configuration.
     pub fn put_check(self: &Arc<Self>, id: &CheckId, config: CheckConfig) {
-        self.write().checks.put(id, config);
+        let mut state = self.write();
+        state.checks.put(id, config);
+        self.publish(&state);
+        drop(state);
         self.settle();
         self.probing.send_replace(());
     }
 
     /// Forgets a check; sets that still name it count as healthy.
     pub fn remove_check(self: &Arc<Self>, id: &CheckId) {
-        self.write().checks.remove(id);
+        let mut state = self.write();
+        state.checks.remove(id);
+        self.publish(&state);
+        drop(state);
         self.settle();
         self.probing.send_replace(());
     }
@@ -330,12 +355,27 @@ impl Route53 {
             self.emit(Happening::StatusTurned { check: turn.check.clone(), healthy: turn.healthy });
             tokio::spawn(async move {
                 tokio::time::sleep(route53.delays.status).await;
-                let turned = route53.write().checks.answer(&turn);
-                if turned {
+                if route53.let_in(&turn) {
                     route53.emit(Happening::CheckTurned { check: turn.check, healthy: turn.healthy });
                 }
             });
         }
+    }
+
+    /// Lets a turn into the answers; whether it turned them.
+    fn let_in(&self, turn: &Turn) -> bool {
+        let mut state = self.write();
+        let turned = state.checks.answer(turn);
+        if turned {
+            self.publish(&state);
+        }
+        turned
+    }
+
+    /// Lets the name servers see the state.
+    fn publish(&self, state: &State) {
+        let zones = state.zones.values().map(|hosted| &hosted.answered);
+        self.answers.store(Arc::new(Answers::new(zones, state.checks.all_answered(), &state.faults)));
     }
 
     fn emit(&self, what: Happening) {

@@ -5,6 +5,7 @@
 mod answer;
 mod change;
 mod check;
+mod compiled;
 mod given;
 mod invalid;
 mod list;
@@ -24,6 +25,7 @@ pub use check::{
     CheckConfig, CheckKind, CheckerView, Endpoint, FailureThreshold, InsufficientData, Interval, InvalidThreshold,
     Protocol, Request, aggregate, can_be_checked, limits, status_is_success,
 };
+pub use compiled::{Chosen, Compiled};
 pub use given::{GivenAlias, GivenChange, GivenRecord, GivenRecords, GivenSet, Unread};
 pub use invalid::InvalidInput;
 pub use list::Start;

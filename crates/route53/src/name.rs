@@ -1,5 +1,6 @@
 //! Domain names as Route 53 compares them: absolute, lower case, escapes undone.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -16,6 +17,27 @@ pub struct InvalidName {
 }
 
 impl Name {
+    /// The name of these labels as a message holds them; `None` for the root, and where a dot within a label would read as two.
+    pub fn from_labels<'l>(labels: impl IntoIterator<Item = &'l [u8]>) -> Option<Name> {
+        let mut name = String::with_capacity(64);
+        for label in labels {
+            if label.contains(&b'.') {
+                return None;
+            }
+            if !name.is_empty() {
+                name.push('.');
+            }
+            name.extend(label.iter().map(|byte| char::from(byte.to_ascii_lowercase())));
+        }
+        (!name.is_empty()).then_some(Name(name))
+    }
+
+    /// Without its last dot.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Whether the name is `other` or lies below it.
     #[must_use]
     pub fn is_within(&self, other: &Name) -> bool {
@@ -44,6 +66,13 @@ impl Name {
     #[must_use]
     pub fn to_api(&self) -> String {
         self.to_string().replace('*', "\\052")
+    }
+}
+
+/// So that a map of names is asked for a part of one.
+impl Borrow<str> for Name {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 
@@ -107,6 +136,15 @@ mod tests {
         assert!(name("a.example.com").is_within(&name("example.com")));
         assert!(name("example.com").is_within(&name("example.com")));
         assert!(!name("badexample.com").is_within(&name("example.com")));
+    }
+
+    #[test]
+    fn labels_read_like_text() {
+        let labels = |labels: &[&'static [u8]]| Name::from_labels(labels.iter().copied());
+        assert_eq!(labels(&[b"API", b"example", b"com"]), Some(name("api.example.com")));
+        assert_eq!(labels(&[b"*", b"b\xe9", b"com"]), Some(name("\\052.b\\351.com")));
+        assert_eq!(labels(&[]), None);
+        assert_eq!(labels(&[b"a.b", b"com"]), None);
     }
 
     #[test]

@@ -49,11 +49,6 @@ impl Zone {
         self.groups.get(name).into_iter().flat_map(|kinds| kinds.keys().copied())
     }
 
-    /// A name exists when it, or a name below it, has a set.
-    pub(crate) fn exists(&self, name: &Name) -> bool {
-        self.groups.contains_key(name) || self.groups.keys().any(|held| held.is_within(name))
-    }
-
     pub(crate) fn insert(&mut self, set: RecordSet) {
         let kinds = self.groups.entry(set.name.clone()).or_default();
         kinds.entry(set.kind).or_default().insert(set.set_id().cloned(), set);

@@ -135,6 +135,10 @@ impl Checks {
         self.by_id.get(id).map(|check| check.answered)
     }
 
+    pub(super) fn all_answered(&self) -> impl Iterator<Item = (&CheckId, bool)> {
+        self.by_id.iter().map(|(id, check)| (id, check.answered))
+    }
+
     pub(super) fn is_calculated(&self, id: &CheckId) -> Option<bool> {
         self.by_id.get(id).map(|check| matches!(check.config.kind, CheckKind::Calculated { .. }))
     }

@@ -169,6 +169,37 @@ async fn a_slow_name_delays_no_other() {
 }
 
 #[tokio::test]
+async fn what_is_no_question_is_told_so_or_not_answered_at_all() {
+    let route53 = hosting(AT_ONCE, example_com([set(WWW, RecordType::A, &["127.0.1.1"])]));
+    let servers = one_server(&route53).await;
+    let good = query(WWW, DnsType::A);
+    let with = |place: usize, byte: u8| {
+        let mut message = good.clone();
+        message[place] = byte;
+        message
+    };
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    socket.connect(servers.addresses()[0]).await.unwrap();
+    // Too short for a header, and a response: answering these would make loops.
+    for silent in [&good[..11], &with(2, 0x80)] {
+        socket.send(silent).await.unwrap();
+    }
+    for (message, code) in [
+        (with(5, 0), ResponseCode::FormErr),
+        (with(5, 2), ResponseCode::FormErr),
+        (good[..20].to_vec(), ResponseCode::FormErr),
+        (with(2, 4 << 3), ResponseCode::NotImp),
+        (with(good.len() - 1, 3), ResponseCode::Refused),
+        (good.clone(), ResponseCode::NoError),
+    ] {
+        socket.send(&message).await.unwrap();
+        let answer = answered(&socket).await;
+        assert_eq!((answer.metadata.id, answer.metadata.response_code), (7, code), "{message:?}");
+    }
+    assert!(socket.try_recv(&mut [0; 512]).is_err());
+}
+
+#[tokio::test]
 async fn a_port_that_is_taken_is_named() {
     let taken = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = taken.local_addr().unwrap();

@@ -10,8 +10,11 @@ use route53::{Name, RecordSet, RecordType, Routing, Target, Zone};
 use tokio::sync::broadcast;
 use tokio::time::timeout;
 
+mod clients;
 mod dns;
 mod health;
+#[path = "../needs/mod.rs"]
+mod needs;
 mod proxy;
 mod strict;
 

@@ -3,7 +3,11 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::compiled::MAX_CHAIN;
 use crate::fixture::{a, alias, any_sets, failing, name, zone};
+use crate::{RecordSet, Role, Routing, Target};
+
+mod plain;
 
 const APEX: &str = "example.com";
 
@@ -246,4 +250,74 @@ proptest! {
         let chosen: usize = values(answer).concat().parse().unwrap();
         prop_assert!(healthy(chosen) || checks.iter().all(|(healthy, _)| !healthy));
     }
+
+    #[test]
+    fn a_compiled_zone_answers_as_the_plain_model_does(
+        sets in tree(),
+        unhealthy in prop::sample::subsequence(vec!["c1", "c2", "c3", "c4"], 0..=4),
+        asked in prop::sample::select(ASKED.to_vec()),
+        kind in prop::sample::select(vec![RecordType::A, RecordType::Txt, RecordType::Cname]),
+        draw: u64,
+    ) {
+        let zone = zone(sets);
+        let ours = zone.answer(&name(asked), kind, &failing(&unhealthy), Draw(draw));
+        prop_assert_eq!(ours, plain::answer(&zone, &name(asked), kind, &failing(&unhealthy), Draw(draw)));
+    }
+}
+
+const OWNERS: [&str; 8] = [
+    APEX,
+    "a.example.com",
+    "b.example.com",
+    "x.a.example.com",
+    "*.a.example.com",
+    "*.example.com",
+    "deep.x.b.example.com",
+    "elsewhere.net",
+];
+
+/// Those that may have sets, and those that a wildcard or nothing answers for.
+const ASKED: [&str; 12] = [
+    APEX,
+    "a.example.com",
+    "b.example.com",
+    "x.a.example.com",
+    "y.a.example.com",
+    "z.y.a.example.com",
+    "*.a.example.com",
+    "deep.x.b.example.com",
+    "x.b.example.com",
+    "y.x.b.example.com",
+    "new.example.com",
+    "below.new.example.com",
+];
+
+/// Sets as a store may hold them, judged by nobody: mixed policies, loops, and what points to nothing.
+fn tree() -> impl Strategy<Value = Vec<RecordSet>> {
+    let owner = || prop::sample::select(OWNERS.to_vec());
+    let target = prop_oneof![
+        3 => (0_u8..9, 0_u32..3).prop_map(|(last, ttl)| Target::Values { ttl, values: vec![format!("192.0.2.{last}")] }),
+        2 => (owner(), any::<bool>()).prop_map(|(to, evaluate_target_health)| Target::Alias {
+            zone: "Z1".into(),
+            name: name(to),
+            evaluate_target_health,
+        }),
+        1 => owner().prop_map(|to| Target::Values { ttl: 9, values: vec![to.to_owned()] }),
+    ];
+    let routing = prop_oneof![
+        Just(Routing::Simple),
+        prop::sample::select(vec![Role::Primary, Role::Secondary])
+            .prop_map(|role| Routing::Failover { id: role.to_string().into(), role }),
+        (0_u8..4, 0_u8..3).prop_map(|(id, weight)| Routing::Weighted { id: id.to_string().into(), weight }),
+    ];
+    let kind = prop::sample::select(vec![RecordType::A, RecordType::A, RecordType::Cname, RecordType::Txt]);
+    let check = prop::option::of(prop::sample::select(vec!["c1", "c2", "c3", "c4"]));
+    let set = (owner(), kind, routing, target, check).prop_map(|(owner, kind, routing, target, check)| RecordSet {
+        name: name(owner),
+        kind,
+        routing,
+        target,
+        health_check: check.map(Into::into),
+    });
+    prop::collection::vec(set, 0..24)
 }
