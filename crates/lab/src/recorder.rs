@@ -158,7 +158,7 @@ impl<'a> Recorder<'a> {
     fn fault(&mut self, t: f64, event: EventKind, what: &What) {
         let observer = match what {
             What::Observer { observer, .. } => Some(observer.clone()),
-            What::Region { .. } | What::Name { .. } => None,
+            What::Region { .. } | What::Name { .. } | What::Aws { .. } => None,
         };
         self.add(Event { t, event, region: what.region().cloned(), observer, detail: Some(what.to_string()) });
     }
@@ -249,6 +249,16 @@ impl<'a> Recorder<'a> {
             | AuditKind::Recommended { .. }
             | AuditKind::Paused { .. }
             | AuditKind::Resumed { .. } => {}
+        }
+    }
+
+    /// People were told something; alarms about this service are events.
+    pub fn noticed(&mut self, t: f64, subject: &str, message: &str) {
+        let Some(about) = subject.strip_prefix("ALARM ") else { return };
+        if about.split_once(": ").is_some_and(|(service, _)| service == self.service.name.as_str()) {
+            let text = message.split("\n\n").next().unwrap_or_default();
+            let detail = Some(format!("{about}\n{text}"));
+            self.add(Event { t, event: EventKind::Alarm, region: None, observer: None, detail });
         }
     }
 
