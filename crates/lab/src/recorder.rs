@@ -243,6 +243,9 @@ impl<'a> Recorder<'a> {
                 self.add(Event { detail: Some(plan.to_string()), ..Event::new(t, event, &to) });
             }
             AuditKind::Held { reasons } => self.holds.extend(reasons.iter().map(|reason| reason.code)),
+            AuditKind::Blocked { reason, .. } => {
+                self.holds.insert(reason.code);
+            }
             AuditKind::Verified { .. }
             | AuditKind::NotVerified { .. }
             | AuditKind::Abandoned { .. }

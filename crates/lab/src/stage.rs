@@ -211,6 +211,7 @@ impl Stage {
             profile: None,
             region: Some(CONTROL_REGION.to_owned()),
             endpoint_url: Some(proxy.endpoint()),
+            caller: None,
         })
         .await
         .with_test_credentials();
