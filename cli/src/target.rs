@@ -20,6 +20,7 @@ impl Target {
             profile: global.profile.clone(),
             region: global.region.clone(),
             endpoint_url: global.endpoint_url.clone(),
+            caller: None,
         })
         .await;
         let account = session.account(&config.control_region).await?;

@@ -3,7 +3,10 @@
 //! The failover Lambda runs it once an invocation, the command line until a plan has ended. Both go
 //! through the same conditional write and the same fenced change batch, so any number may run at once.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, PoisonError},
+};
 
 use decision::{Action, Decision, Event, Evidence, NativeHealth, Order, Outcome, Sighting};
 use domain::{
@@ -44,6 +47,16 @@ pub enum TickError {
     /// The deployment names no checks for the service.
     #[error("{0} is in the configuration, but was not deployed; run `pointsman deploy`")]
     NotDeployed(domain::DnsName),
+}
+
+impl TickError {
+    /// What Route 53's control plane failed with.
+    fn of_route53(&self) -> Option<&AwsError> {
+        match self {
+            Self::Aws(error) | Self::Switch(SwitchError::Aws(error)) => Some(error),
+            _ => None,
+        }
+    }
 }
 
 /// An order by hand that was not carried out.
@@ -87,6 +100,8 @@ pub struct Controller {
     switch: Switch,
     prober: Prober,
     notifier: Option<Notifier>,
+    /// When people were last told that a service's state can't be had: looks are many.
+    cried: Mutex<BTreeMap<DnsName, Timestamp>>,
 }
 
 impl Controller {
@@ -101,6 +116,7 @@ impl Controller {
             observers: function.deployment.config.observers.iter().map(ObserverName::from).collect(),
             deployment: function.deployment.clone(),
             hash: function.hash.clone(),
+            cried: Mutex::default(),
         })
     }
 
@@ -117,6 +133,14 @@ impl Controller {
 
     /// Advances a service by at most one step.
     pub async fn advance(&self, service: &Service) -> Result<Look, TickError> {
+        let looked = self.step(service).await;
+        if let Err(TickError::Store(StoreError::Aws(error))) = &looked {
+            self.cry(service, error).await;
+        }
+        looked
+    }
+
+    async fn step(&self, service: &Service) -> Result<Look, TickError> {
         for _ in 0..RACES {
             let (state, version) = self.load(service).await?;
             if state.in_flight.is_some() {
@@ -242,10 +266,27 @@ impl Controller {
         // The switch comes before the audit trail and the news: traffic is waiting.
         let event = self.switch_to(service, &plan).await;
         self.record(&taken, vec![audit]).await;
-        let (next, audit) = decision::settle(&taken, service, event?, Timestamp::now());
+        let (event, failed) = self.explained(service, &plan, event).await?;
+        let (next, audit) = decision::settle(&taken, service, event, Timestamp::now());
         // Lost: another executor has gone on with the plan from here.
         let saved = self.save(next.clone(), &version, audit).await?;
-        Ok(Some(saved.unwrap_or(next)))
+        failed.map_or(Ok(Some(saved.unwrap_or(next))), Err)
+    }
+
+    /// What came of asking Route 53; where it could not be asked, that as an event, and the error.
+    async fn explained(
+        &self,
+        service: &Service,
+        plan: &Plan,
+        came: Result<Event, TickError>,
+    ) -> Result<(Event, Option<TickError>), TickError> {
+        let error = match came {
+            Ok(event) => return Ok((event, None)),
+            Err(error) => error,
+        };
+        let Some(why) = error.of_route53().map(AwsError::of_the_control_plane) else { return Err(error) };
+        let moved = self.prober.share_answering(service, &plan.to).await;
+        Ok((Event::Unreachable { why, moved }, Some(error)))
     }
 
     /// Applies a plan's batch; a refusal is explained by the fence that stands in the zone.
@@ -280,22 +321,28 @@ impl Controller {
     ) -> Result<Option<Look>, TickError> {
         let now = Timestamp::now();
         let evidence = self.evidence(service, &state, AskNative::Never).await?;
-        let event = match decision::next(&state, &service.policy, now) {
-            Action::Nothing => None,
-            Action::Switch(plan) | Action::GiveUp(plan) => Some(self.begin_again(service, plan, now).await?),
-            Action::AskChange(change) if self.switch.is_in_sync(change).await? => Some(Event::InSync),
-            Action::AskChange(_) => Some(Event::StillPending),
-            Action::Verify(_) => Some(Self::seen(&state, &evidence)),
-        };
-        let Some(event) = event else {
-            return Ok(Some(Look { state, decision: None, evidence }));
+        let (event, failed) = match decision::next(&state, &service.policy, now) {
+            Action::Nothing => return Ok(Some(Look { state, decision: None, evidence })),
+            Action::Switch(plan) | Action::GiveUp(plan) => {
+                self.explained(service, plan, self.begin_again(service, plan, now).await).await?
+            }
+            Action::AskChange(change) => match self.switch.is_in_sync(change).await {
+                Ok(true) => (Event::InSync, None),
+                Ok(false) => (Event::StillPending, None),
+                // What is answered proves more than INSYNC, and needs no control plane.
+                Err(error) => {
+                    tracing::warn!(%error, "Route 53 can't be asked about the change");
+                    (Self::seen(&state, &evidence), None)
+                }
+            },
+            Action::Verify(_) => (Self::seen(&state, &evidence), None),
         };
         let (next, audit) = decision::settle(&state, service, event, Timestamp::now());
-        if next == state {
-            return Ok(Some(Look { state, decision: None, evidence }));
+        let saved = if next == state { Some(state) } else { self.save(next, version, audit).await? };
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(saved.map(|state| Look { state, decision: None, evidence })),
         }
-        let saved = self.save(next, version, audit).await?;
-        Ok(saved.map(|state| Look { state, decision: None, evidence }))
     }
 
     /// A plan that was taken, and of which it is not known whether the batch took effect: the fence tells.
@@ -350,6 +397,23 @@ impl Controller {
                 Ok(Some(state))
             }
             Write::Lost => Ok(None),
+        }
+    }
+
+    /// Tells people that the state can't be had, once a minute: it can't be written down that they were told.
+    async fn cry(&self, service: &Service, why: &AwsError) {
+        let Some(notifier) = &self.notifier else { return };
+        let now = Timestamp::now();
+        {
+            let mut cried = self.cried.lock().unwrap_or_else(PoisonError::into_inner);
+            let minute = self.deployment.config.minute.signed();
+            if cried.get(&service.name).is_some_and(|last| now.duration_since(*last) < minute) {
+                return;
+            }
+            cried.insert(service.name.clone(), now);
+        }
+        if let Err(error) = notifier.cry(&service.name, why).await {
+            tracing::error!(%error, "nobody was told");
         }
     }
 

@@ -54,6 +54,19 @@ impl AwsError {
         }
     }
 
+    /// What is wrong with Route 53's control plane, in words that stay the same while it is.
+    #[must_use]
+    pub fn of_the_control_plane(&self) -> String {
+        match self {
+            Self::Unreachable { .. } => "control plane unreachable".to_owned(),
+            Self::Throttled { .. } => "control plane throttles".to_owned(),
+            Self::Refused { code, .. } if matches!(code.as_str(), "ServiceUnavailable" | "InternalError" | "InternalFailure") => {
+                "control plane unreachable".to_owned()
+            }
+            Self::Denied { code, .. } | Self::Refused { code, .. } => format!("control plane refuses ({code})"),
+        }
+    }
+
     /// What to try.
     #[must_use]
     pub fn hint(&self) -> &'static str {

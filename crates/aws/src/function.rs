@@ -76,7 +76,8 @@ impl Function {
             let value = env::var(name).ok().and_then(|value| value.parse().ok());
             value.ok_or(StartError::Environment(name))
         }
-        let session = Session::load(SessionOptions::default()).await;
+        let caller = env::var("AWS_LAMBDA_FUNCTION_NAME").ok();
+        let session = Session::load(SessionOptions { caller, ..SessionOptions::default() }).await;
         let region: RegionName = variable("AWS_REGION")?;
         let names = Names::new(variable("POINTSMAN_STACK")?, variable("POINTSMAN_ACCOUNT")?);
         let key: String = variable("POINTSMAN_CONFIG")?;

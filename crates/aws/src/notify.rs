@@ -1,6 +1,6 @@
 //! Tells people, through SNS.
 
-use domain::{AuditEntry, AuditKind, RegionName};
+use domain::{AuditEntry, AuditKind, DnsName, RegionName};
 
 use crate::{
     Session,
@@ -23,9 +23,22 @@ impl Notifier {
 
     /// Sends what people should know of; holding is not news.
     pub async fn tell(&self, entry: &AuditEntry) -> Result<(), AwsError> {
-        let Some((subject, text)) = message(entry) else {
-            return Ok(());
-        };
+        match message(entry) {
+            Some((subject, text)) => self.publish(&subject, text).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Says that the state can't be read or written, so that nothing may be changed and nothing can be written down.
+    pub async fn cry(&self, service: &DnsName, why: &AwsError) -> Result<(), AwsError> {
+        let text = format!(
+            "cannot flip: the first fence is a write to the state bucket, and that fails ({why}); Route 53's own checks \
+             remain and may move the traffic\n\nNothing is changed until the state can be read and written again."
+        );
+        self.publish(&format!("ALARM {service}: the state bucket refuses"), text).await
+    }
+
+    async fn publish(&self, subject: &str, text: String) -> Result<(), AwsError> {
         self.sns
             .publish()
             .topic_arn(&self.topic)
@@ -56,6 +69,10 @@ fn message(entry: &AuditEntry) -> Option<(String, String)> {
         AuditKind::NotVerified { plan, seen } => (
             format!("ALARM {service}: plan {plan} is not verified"),
             format!("seen instead: {seen}\n\nThere will be no second automatic failover until a person has looked."),
+        ),
+        AuditKind::Blocked { plan, reason } => (
+            format!("ALARM {service}: plan {plan} waits for Route 53"),
+            format!("{}\n\nIt is tried again at every look until it expires; then a new plan is made.", reason.text),
         ),
         AuditKind::Abandoned { plan, why } => (format!("{service}: plan {plan} was abandoned"), why.clone()),
         AuditKind::Paused { by, reason } => (format!("{service}: paused by {by}"), reason.clone()),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_sts::config::{Credentials, SharedCredentialsProvider};
 use domain::RegionName;
 
@@ -17,6 +17,8 @@ pub struct SessionOptions {
     pub region: Option<String>,
     /// `--endpoint-url`.
     pub endpoint_url: Option<String>,
+    /// Who calls, in the `User-Agent`: a function's name. `CloudTrail` and a lab's reports show it.
+    pub caller: Option<String>,
 }
 
 /// Where calls go and as whom.
@@ -45,6 +47,9 @@ impl Session {
         }
         if let Some(url) = options.endpoint_url {
             loader = loader.endpoint_url(url);
+        }
+        if let Some(caller) = options.caller.and_then(|caller| AppName::new(caller).ok()) {
+            loader = loader.app_name(caller);
         }
         Self { base: loader.load().await }
     }

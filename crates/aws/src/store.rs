@@ -173,6 +173,7 @@ fn audit_name(kind: &AuditKind) -> &'static str {
         AuditKind::Verified { .. } => "verified",
         AuditKind::NotVerified { .. } => "not_verified",
         AuditKind::Abandoned { .. } => "abandoned",
+        AuditKind::Blocked { .. } => "blocked",
         AuditKind::Recommended { .. } => "recommended",
         AuditKind::Held { .. } => "held",
         AuditKind::Paused { .. } => "paused",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    Actor, Failback, HoldReason, Mode, Phase, Plan, PlanKind, RegionName, RegionPhase, RegionTrack, Service,
+    Actor, Failback, HoldCode, HoldReason, Mode, Phase, Plan, PlanKind, RegionName, RegionPhase, RegionTrack, Service,
     ServiceState, VerdictAs,
 };
 use jiff::Timestamp;
@@ -76,7 +76,8 @@ fn rule<'a>(scene: &'a Scene<'_>) -> Result<Draft<'a>, Vec<HoldReason>> {
         return Err(vec![reason::paused(paused)]);
     }
     if let Some(in_flight) = &scene.state.in_flight {
-        return Err(vec![reason::in_flight(in_flight)]);
+        let why_not_yet = scene.state.hold_reasons.iter().filter(|it| it.code == HoldCode::ControlPlaneUnreachable);
+        return Err(std::iter::once(reason::in_flight(in_flight)).chain(why_not_yet.cloned()).collect());
     }
     scene.quorum().map_err(|reason| vec![reason])?;
     let active = scene.active().ok_or_else(|| vec![reason::active_unknown(scene)])?;

@@ -4,13 +4,13 @@
 
 use domain::{
     Actor, Answering, AuditKind, Epoch, HoldReason, InFlight, Phase, Plan, PlanKind, Policy, RegionName, Service,
-    ServiceState, Step,
+    ServiceState, Share, Step,
 };
 use jiff::Timestamp;
 
 use crate::{
     decide::{Decision, Outcome},
-    reason::later,
+    reason::{self, later},
 };
 
 /// The one thing to do now.
@@ -55,6 +55,13 @@ pub enum Event {
     },
     /// Not begun in time, and the fence shows that it never was.
     Expired,
+    /// Route 53's control plane could not be asked, so that it is not known whether the batch took effect.
+    Unreachable {
+        /// What is wrong with it.
+        why: String,
+        /// The share of the zone's servers that answer with the plan's target; none: no server was heard.
+        moved: Option<Share>,
+    },
     /// Route 53 refused the batch although the fence is as expected.
     Refused {
         /// What it said.
@@ -130,6 +137,7 @@ fn advance(state: &mut ServiceState, service: &Service, event: Event, now: Times
             in_flight.next += 1;
             in_flight.change = change;
             in_flight.applied_at = Some(now);
+            state.hold_reasons.clear();
             Some(AuditKind::Applied { plan: id })
         }
         (Event::InSync, Step::AwaitSync) => {
@@ -175,6 +183,13 @@ fn advance(state: &mut ServiceState, service: &Service, event: Event, now: Times
             let why = format!("expired: not begun before {}", plan.expires_at);
             abandon(state, service);
             Some(AuditKind::Abandoned { plan: id, why })
+        }
+        // It stays in flight: the next look tries again, and reads the fence first.
+        (Event::Unreachable { why, moved }, Step::Switch(_)) => {
+            let reason = reason::unreachable(&why, moved);
+            let known = state.hold_reasons.contains(&reason);
+            state.hold_reasons = vec![reason.clone()];
+            (!known).then_some(AuditKind::Blocked { plan: id, reason })
         }
         (Event::Refused { why }, Step::Switch(_)) => {
             // Counted as used: what Route 53 refuses once it refuses again, so a person must look.

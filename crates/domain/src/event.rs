@@ -58,6 +58,13 @@ pub enum AuditKind {
         /// Why.
         why: String,
     },
+    /// Route 53's control plane could not be asked to carry it out, or no longer answered: it is tried again.
+    Blocked {
+        /// The plan.
+        plan: PlanId,
+        /// Why, and what Route 53's own checks did meanwhile.
+        reason: HoldReason,
+    },
     /// A plan that the mode does not allow to carry out.
     Recommended {
         /// The plan, whole.

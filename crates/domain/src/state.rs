@@ -133,6 +133,8 @@ pub enum HoldCode {
     UnknownRegion,
     /// The last switch was not verified: a person must look first.
     NotVerified,
+    /// Route 53's control plane does not do what the plan in flight needs.
+    ControlPlaneUnreachable,
 }
 
 impl HoldCode {
@@ -160,6 +162,7 @@ impl HoldCode {
             Self::AlreadyThere => "already_there",
             Self::UnknownRegion => "unknown_region",
             Self::NotVerified => "not_verified",
+            Self::ControlPlaneUnreachable => "control_plane_unreachable",
         }
     }
 }

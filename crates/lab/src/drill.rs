@@ -25,7 +25,7 @@ pub use snapshot::{RegionNow, Snapshot};
 
 use crate::{
     clock::Clock,
-    proxy::Written,
+    proxy::{Accepted, Written},
     recorder::Recorder,
     rival::Rival,
     stage::{Play, Setup, Stage, StageError, StageOptions},
@@ -177,21 +177,28 @@ async fn record(writes: &mut Receiver<Written>, clock: &Clock, recorder: &Mutex<
 
 fn take(write: &Written, clock: &Clock, recorder: &Mutex<Recorder<'_>>) {
     let mut recorder = recorder.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some((kind, rest)) = write.key.split_once('/') else { return };
+    let (key, body) = match &write.what {
+        Accepted::Object { key, body } => (key, body),
+        Accepted::Notice { subject, message } => {
+            recorder.noticed(clock.at(write.at.instant.into_std()), subject, message);
+            return;
+        }
+    };
+    let Some((kind, rest)) = key.split_once('/') else { return };
     let service = recorder.service().name.as_str();
     match kind {
         "observations" if rest.ends_with(&format!("/{service}.json")) => {
-            if let Ok(observation) = serde_json::from_slice::<Observation>(&write.body) {
+            if let Ok(observation) = serde_json::from_slice::<Observation>(body) {
                 recorder.observed(clock.at(write.at.instant.into_std()), observation);
             }
         }
         "audit" if rest.strip_prefix(service).is_some_and(|rest| rest.starts_with('/')) => {
-            if let Ok(entry) = serde_json::from_slice::<AuditEntry>(&write.body) {
+            if let Ok(entry) = serde_json::from_slice::<AuditEntry>(body) {
                 recorder.audited(clock.at_timestamp(entry.at), entry);
             }
         }
         "state" if rest.strip_suffix(".json") == Some(service) => {
-            if let Ok(state) = ServiceState::parse(&write.body) {
+            if let Ok(state) = ServiceState::parse(body) {
                 recorder.state(&state);
             }
         }

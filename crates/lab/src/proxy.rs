@@ -1,6 +1,7 @@
 //! The one way into the emulated AWS: passes every call on, records it, and is Route 53.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,15 +15,20 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::client::legacy::{self, Client, connect::HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use scenario::aws::AwsFault;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 
-pub use calls::{AwsCall, count_calls};
+pub use calls::AwsCall;
 
 use ::route53::InvalidInput;
 
+use self::calls::{Identity, Recording};
+use self::events::Events;
+use self::faults::{Fate, Faults, Harm};
 use self::lies::Liars;
 use self::route53::Route53Api;
 use self::xml::ApiError;
@@ -30,8 +36,11 @@ use crate::hosted::{Moment, Route53};
 
 mod calls;
 mod checks;
+mod events;
+mod faults;
 mod lies;
 mod records;
+mod refusal;
 mod route53;
 mod xml;
 mod zones;
@@ -62,6 +71,7 @@ pub struct Proxy {
     calls: Arc<Mutex<Vec<AwsCall>>>,
     writes: broadcast::Sender<Written>,
     liars: Arc<Liars>,
+    faults: Arc<Faults>,
     _server: AbortOnDropHandle<()>,
 }
 
@@ -75,11 +85,18 @@ impl Proxy {
         let upstream = Upstream::new(upstream);
         let api = Route53Api::new(route53, upstream.clone());
         let liars = Arc::<Liars>::default();
-        let handler =
-            Handler { api, upstream, calls: Arc::clone(&calls), writes: writes.clone(), liars: Arc::clone(&liars) };
-        let handler = Arc::new(handler);
+        let faults = Arc::<Faults>::default();
+        let handler = Arc::new(Handler {
+            api,
+            events: Events::new(upstream.clone(), Arc::clone(&faults)),
+            upstream,
+            calls: Arc::clone(&calls),
+            writes: writes.clone(),
+            liars: Arc::clone(&liars),
+            faults: Arc::clone(&faults),
+        });
         let server = AbortOnDropHandle::new(tokio::spawn(serve(listener, handler)));
-        Ok(Proxy { address, calls, writes, liars, _server: server })
+        Ok(Proxy { address, calls, writes, liars, faults, _server: server })
     }
 
     /// What `AWS_ENDPOINT_URL` is set to.
@@ -88,7 +105,7 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
-    /// Every object that S3 accepts from now on.
+    /// Every object that S3 and every notice that SNS accepts from now on.
     #[must_use]
     pub fn writes(&self) -> broadcast::Receiver<Written> {
         self.writes.subscribe()
@@ -99,7 +116,12 @@ impl Proxy {
         self.liars.set(service, lies);
     }
 
-    /// Every call answered so far, in the order of the answers.
+    /// Makes AWS fail by these rules, of a lab's time, and by no others; they keep their places from one time to the next.
+    pub fn fail(&self, faults: &BTreeMap<usize, AwsFault>, seed: u64, speed: f64) {
+        self.faults.set(faults, seed, speed);
+    }
+
+    /// Every call that has ended so far, in the order of the ends.
     #[must_use]
     pub fn aws_calls(&self) -> Vec<AwsCall> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -116,35 +138,81 @@ async fn serve(listener: TcpListener, handler: Arc<Handler>) {
     }
 }
 
-async fn connection(stream: TcpStream, handler: Arc<Handler>) {
+async fn connection(mut stream: TcpStream, handler: Arc<Handler>) {
     let service = service_fn(|request| async { handler.handle(request).await });
-    let served = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    let served = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(&mut stream), service).await;
     if let Err(error) = served {
+        if matches!(error.source().and_then(|source| source.downcast_ref()), Some(Unanswered::Fault)) {
+            // Without it the client would see an orderly end instead of a reset.
+            let _orderly = stream.set_zero_linger();
+        }
         tracing::debug!(%error, "tried to serve a connection of an AWS client");
     }
 }
 
-/// An object that S3 accepted.
+/// What AWS accepted, and when it was asked to.
 #[derive(Debug, Clone)]
 pub struct Written {
-    /// When it was asked to.
+    /// When.
     pub at: Moment,
-    /// Its key, escaped as in the path.
-    pub key: String,
-    /// What is in it.
-    pub body: Bytes,
+    /// What.
+    pub what: Accepted,
+}
+
+/// What AWS accepted.
+#[derive(Debug, Clone)]
+pub enum Accepted {
+    /// An object of S3's.
+    Object {
+        /// Its key, escaped as in the path.
+        key: String,
+        /// What is in it.
+        body: Bytes,
+    },
+    /// What people are told.
+    Notice {
+        /// In a line.
+        subject: String,
+        /// In full.
+        message: String,
+    },
+}
+
+impl Accepted {
+    fn of(identity: &Identity, call: &Call) -> Option<Self> {
+        if identity.is("sns", "Publish") {
+            let field = |name: &str| {
+                let found = form_urlencoded::parse(&call.body).find(|(key, _)| key == name);
+                found.map(|(_, value)| value.into_owned()).unwrap_or_default()
+            };
+            return Some(Self::Notice { subject: field("Subject"), message: field("Message") });
+        }
+        let key = call.object_key().filter(|_| call.method == Method::PUT)?;
+        Some(Self::Object { key, body: call.body.clone() })
+    }
+}
+
+/// Why a call gets no answer.
+#[derive(Debug, thiserror::Error)]
+enum Unanswered {
+    #[error("tried to read a call: {0}")]
+    Client(#[from] hyper::Error),
+    #[error("a fault resets the connection")]
+    Fault,
 }
 
 struct Handler {
     api: Route53Api,
+    events: Events,
     upstream: Upstream,
     calls: Arc<Mutex<Vec<AwsCall>>>,
     writes: broadcast::Sender<Written>,
     liars: Arc<Liars>,
+    faults: Arc<Faults>,
 }
 
 impl Handler {
-    async fn handle(&self, request: Request<Incoming>) -> Result<Response<Body>, hyper::Error> {
+    async fn handle(&self, request: Request<Incoming>) -> Result<Response<Body>, Unanswered> {
         let at = Moment::now();
         let (parts, body) = request.into_parts();
         let mut call = Call {
@@ -155,20 +223,51 @@ impl Handler {
         };
         self.liars.bend(&mut call);
         let identity = calls::identify(&call);
-        let response = match self.api.handle(&call).await {
-            Some(response) => response,
-            None => self.upstream.send(&call).await,
+        let mut recording = Recording::begin(&self.calls, at, identity.clone());
+        let harm = self.faults.harm(&identity, &call);
+        recording.injected = harm.injected;
+        let response = self.answer(at, &identity, &call, harm).await?;
+        recording.status = Some(response.status());
+        Ok(response.map(Full::new))
+    }
+
+    async fn answer(
+        &self,
+        at: Moment,
+        identity: &Identity,
+        call: &Call,
+        harm: Harm,
+    ) -> Result<Response<Bytes>, Unanswered> {
+        if !harm.late.is_zero() {
+            sleep(harm.late).await;
+        }
+        let loses_reply = matches!(harm.fate, Fate::ReplyLost);
+        match harm.fate {
+            Fate::Answered | Fate::ReplyLost => {}
+            Fate::Refused(refusal) => return Ok(refusal.answer(identity, call)),
+            Fate::Stale(answer) => return Ok(answer),
+            Fate::Reset => return Err(Unanswered::Fault),
+            Fate::Hangs(over) => {
+                over.cancelled().await;
+                return Err(Unanswered::Fault);
+            }
+        }
+        let response = if identity.is("events", "PutEvents") {
+            self.events.put(identity, call, harm.events).await
+        } else {
+            match self.api.handle(call).await {
+                Some(response) => response,
+                None => self.upstream.send(call).await,
+            }
         };
-        if call.method == Method::PUT
-            && response.status().is_success()
-            && let Some(key) = call.object_key()
+        self.faults.saw(identity, call, &response);
+        if response.status().is_success()
+            && let Some(what) = Accepted::of(identity, call)
         {
             // Nobody listening is fine: writes are for reports.
-            let _ = self.writes.send(Written { at, key, body: call.body.clone() });
+            let _ = self.writes.send(Written { at, what });
         }
-        let recorded = AwsCall::new(at, identity, response.status());
-        self.calls.lock().expect("no holder of this lock panics").push(recorded);
-        Ok(response.map(Full::new))
+        if loses_reply { Err(Unanswered::Fault) } else { Ok(response) }
     }
 }
 

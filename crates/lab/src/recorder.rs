@@ -158,7 +158,7 @@ impl<'a> Recorder<'a> {
     fn fault(&mut self, t: f64, event: EventKind, what: &What) {
         let observer = match what {
             What::Observer { observer, .. } => Some(observer.clone()),
-            What::Region { .. } | What::Name { .. } => None,
+            What::Region { .. } | What::Name { .. } | What::Aws { .. } => None,
         };
         self.add(Event { t, event, region: what.region().cloned(), observer, detail: Some(what.to_string()) });
     }
@@ -243,12 +243,25 @@ impl<'a> Recorder<'a> {
                 self.add(Event { detail: Some(plan.to_string()), ..Event::new(t, event, &to) });
             }
             AuditKind::Held { reasons } => self.holds.extend(reasons.iter().map(|reason| reason.code)),
+            AuditKind::Blocked { reason, .. } => {
+                self.holds.insert(reason.code);
+            }
             AuditKind::Verified { .. }
             | AuditKind::NotVerified { .. }
             | AuditKind::Abandoned { .. }
             | AuditKind::Recommended { .. }
             | AuditKind::Paused { .. }
             | AuditKind::Resumed { .. } => {}
+        }
+    }
+
+    /// People were told something; alarms about this service are events.
+    pub fn noticed(&mut self, t: f64, subject: &str, message: &str) {
+        let Some(about) = subject.strip_prefix("ALARM ") else { return };
+        if about.split_once(": ").is_some_and(|(service, _)| service == self.service.name.as_str()) {
+            let text = message.split("\n\n").next().unwrap_or_default();
+            let detail = Some(format!("{about}\n{text}"));
+            self.add(Event { t, event: EventKind::Alarm, region: None, observer: None, detail });
         }
     }
 

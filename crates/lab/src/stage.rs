@@ -26,7 +26,7 @@ use crate::{
     tls::{CA_FILE, TlsError},
 };
 pub use play::Play;
-use scenario::Scenario;
+use scenario::{Injection, Scenario, Shape};
 use schedule::Player;
 
 /// The zone that every service is in.
@@ -212,6 +212,7 @@ impl Stage {
             profile: None,
             region: Some(CONTROL_REGION.to_owned()),
             endpoint_url: Some(proxy.endpoint()),
+            caller: None,
         })
         .await
         .with_test_credentials();
@@ -272,6 +273,12 @@ impl Stage {
         }
     }
 
+    /// Kills the failover function where it runs. Whoever starts it again calls the control region.
+    pub fn kill_failover(&self) {
+        let region = self.config.control_region.as_str();
+        self.marker.kill(&[("AWS_REGION", region), ("AWS_LAMBDA_FUNCTION_NAME", &self.names.failover())]);
+    }
+
     /// Ends it, and waits until every process is gone.
     pub async fn down(self) -> Result<(), StageError> {
         drop(self.schedule);
@@ -293,6 +300,8 @@ fn shared(scenarios: &[Scenario]) -> Result<&Scenario, StageError> {
             ("propagation", it.propagation.to_string()),
             ("r29", it.r29.to_string()),
             ("observers", observers.join(", ")),
+            // AWS fails for the whole lab, so that one scenario's rules would be everybody's.
+            ("[[aws]] rules", rules(it)),
         ]
     };
     for other in scenarios {
@@ -304,6 +313,17 @@ fn shared(scenarios: &[Scenario]) -> Result<&Scenario, StageError> {
         }
     }
     Ok(first)
+}
+
+/// By what AWS fails in a scenario, and when.
+fn rules(scenario: &Scenario) -> String {
+    let one = |fault: &Injection| {
+        let Injection { what, shape, begins, ends, .. } = fault;
+        let when = if *shape == Shape::Constant { String::new() } else { format!(", {shape:?}") };
+        format!("`{what}` from {begins} to {ends}{when}")
+    };
+    let all: Vec<_> = scenario.aws_faults().map(one).collect();
+    if all.is_empty() { "none".to_owned() } else { all.join(", ") }
 }
 
 /// What is deployed of both functions.

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use domain::{Answering, DnsName, Service, Targets};
+use domain::{Answering, DnsName, RegionName, Service, Share, Targets};
 use futures::future::{join_all, try_join_all};
 use hickory_proto::{
     op::ResponseCode,
@@ -79,6 +79,15 @@ impl Prober {
             Ok(answers) => judge(service, answers.into_iter().filter_map(|answer| answer.seen.ok())),
             Err(_) => Answering::Unknown,
         }
+    }
+
+    /// The share of the zone's servers that answer with this region, of those that are heard; none if no server is.
+    pub async fn share_answering(&self, service: &Service, region: &RegionName) -> Option<Share> {
+        let answers = self.server_answers(service).await.ok()?;
+        let heard: Vec<_> = answers.into_iter().filter_map(|answer| answer.seen.ok()).collect();
+        let there = |seen: &&Targets| judge(service, std::iter::once((*seen).clone())).region() == Some(region);
+        let with = heard.iter().filter(there).count();
+        if heard.is_empty() { None } else { Share::try_from(with as f64 / heard.len() as f64).ok() }
     }
 
     /// What each of the zone's servers answers for the service's name.

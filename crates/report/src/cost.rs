@@ -122,6 +122,28 @@ pub fn of(config: &Config) -> Cost {
     }
 }
 
+/// US dollars a call, by list price.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct PerCall(pub(crate) f64);
+
+/// What a call costs, by the service's name in a signature's scope; none where the table says nothing.
+pub(crate) fn per_call(scope: &str, operation: &str) -> Option<PerCall> {
+    let Prices { lambda, eventbridge, s3, cloudwatch, sns, .. } = &*TABLE;
+    Some(PerCall(match (scope, operation) {
+        // Deleting is free; what writes or lists costs more than what reads.
+        ("s3", "DeleteObject" | "DeleteObjects" | "DeleteBucket") => 0.0,
+        ("s3", "GetObject" | "HeadObject" | "HeadBucket") => s3.thousand_gets / 1e3,
+        ("s3", _) => s3.thousand_puts / 1e3,
+        ("monitoring", "PutMetricData") => cloudwatch.thousand_requests / 1e3,
+        // Ours hold one event each.
+        ("events", "PutEvents") => eventbridge.million_events / 1e6,
+        ("lambda", "Invoke") => lambda.million_requests / 1e6,
+        ("sns", "Publish") => sns.million_requests / 1e6,
+        ("route53" | "cloudformation" | "sts" | "events" | "lambda" | "sns", _) => 0.0,
+        _ => return None,
+    }))
+}
+
 fn items(config: &Config) -> Vec<Item> {
     let Prices { lambda, eventbridge, s3, cloudwatch, route53, sns, transfer, assumed, .. } = &*TABLE;
     let month = Month::of(config, assumed);

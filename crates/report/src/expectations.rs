@@ -1,17 +1,23 @@
 //! Whether a drill showed what its scenario expects.
 
-use std::collections::BTreeSet;
+use domain::RegionName;
 
-use domain::{HoldCode, RegionName};
-
-use super::Expectation;
-use crate::metrics::{self, Evidence, Judgement, Measured};
+use super::{Circumstances, Expectation};
+use crate::{
+    calls,
+    metrics::{self, Evidence, Judgement, Measured},
+    timeline::Event,
+};
 use scenario::{Bound, Moment, Must};
 
 /// A fault is put on this much later than planned at most.
 const SAME_MOMENT_S: f64 = 2.0;
 
-pub(super) fn check(evidence: &Evidence<'_>, faults: &[Measured], holds: &BTreeSet<HoldCode>) -> Vec<Expectation> {
+pub(super) fn check(
+    evidence: &Evidence<'_>,
+    faults: &[Measured],
+    circumstances: &Circumstances,
+) -> Vec<Expectation> {
     let Some(first) = faults.first() else { return Vec::new() };
     let expect = &evidence.scenario.expect;
     let mut all = vec![steady(evidence)];
@@ -21,6 +27,7 @@ pub(super) fn check(evidence: &Evidence<'_>, faults: &[Measured], holds: &BTreeS
     all.extend(faults.iter().filter_map(|fault| left(evidence, fault)));
     all.extend(moment(evidence, "when the first fault is cleared", &expect.during, first.lived.cleared));
     all.extend(moment(evidence, "at the end", &expect.after, Some(evidence.ended)));
+    let holds = &circumstances.holds;
     let seen: Vec<_> = holds.iter().map(|code| code.as_str()).collect();
     for code in &expect.hold {
         all.push(Expectation {
@@ -28,6 +35,11 @@ pub(super) fn check(evidence: &Evidence<'_>, faults: &[Measured], holds: &BTreeS
             met: holds.contains(code),
             seen: if seen.is_empty() { "no reason to hold".to_owned() } else { seen.join(", ") },
         });
+    }
+    all.extend(expect.event.iter().map(|text| said(text, evidence.timeline)));
+    let recovered = first.metrics.mttr_s.map_or(evidence.ended, |after| first.lived.injected + after);
+    for forbidden in &expect.no_calls {
+        all.push(calls::none_made(forbidden, &circumstances.calls, first.lived.injected, recovered));
     }
     for (name, bound, seen) in bounds(evidence, first) {
         all.extend(bounded(name, bound, seen, first));
@@ -88,6 +100,15 @@ fn moment(evidence: &Evidence<'_>, when: &str, wanted: &Moment, t: Option<f64>) 
             None => "that moment did not come".to_owned(),
         },
     })
+}
+
+fn said(text: &str, timeline: &[Event]) -> Expectation {
+    let at = timeline.iter().find(|event| event.detail.as_ref().is_some_and(|detail| detail.contains(text)));
+    Expectation {
+        text: format!("the timeline says: {text}"),
+        met: at.is_some(),
+        seen: at.map_or("not said".to_owned(), |event| format!("said at {}s", number(event.t))),
+    }
 }
 
 fn bounds(evidence: &Evidence<'_>, first: &Measured) -> [(&'static str, Bound, Option<f64>); 11] {

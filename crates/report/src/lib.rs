@@ -1,5 +1,6 @@
 //! What a drill shows: `report.json`, and the headline for the terminal.
 
+pub mod calls;
 pub mod cost;
 mod expectations;
 pub(crate) mod figures;
@@ -16,8 +17,9 @@ use domain::{HoldCode, ObserverName, RegionName, Verdict};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    calls::{AwsCalls, Call},
     cost::Cost,
-    metrics::{Evidence, Measured, Metrics},
+    metrics::{Evidence, Lived, Measured, Metrics},
     timeline::{Event, EventKind},
 };
 
@@ -74,6 +76,8 @@ pub struct Report {
     pub holds: BTreeSet<HoldCode>,
     /// What was asked of AWS.
     pub aws_calls: Vec<AwsCalls>,
+    /// By what AWS failed, for the whole lab.
+    pub aws_faults: Vec<Lived>,
     /// How well the clients kept their schedule.
     pub fleet: Schedule,
     /// What the scenario expects, and whether it was so.
@@ -151,19 +155,6 @@ pub struct Series {
     pub reached: BTreeMap<RegionName, Vec<u32>>,
 }
 
-/// Calls of one operation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AwsCalls {
-    /// `route53`, `s3`, …
-    pub service: String,
-    /// The region whose endpoint was called.
-    pub region: String,
-    /// `ChangeResourceRecordSets`, …
-    pub operation: String,
-    /// How many.
-    pub count: u64,
-}
-
 /// How well the clients kept their schedule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Schedule {
@@ -193,8 +184,10 @@ pub struct Circumstances {
     pub exemptions: Vec<String>,
     /// The reasons for holding still that were seen.
     pub holds: BTreeSet<HoldCode>,
-    /// What was asked of AWS.
-    pub aws_calls: Vec<AwsCalls>,
+    /// What was asked of AWS, in any order.
+    pub calls: Vec<Call>,
+    /// By what AWS failed.
+    pub aws_faults: Vec<Lived>,
     /// Who watched.
     pub observers: Vec<ObserverName>,
     /// What they said, and when.
@@ -250,9 +243,9 @@ impl Report {
         let faults = metrics::measure(evidence);
         let first = faults.first().ok_or(NothingToReport)?.clone();
         let late = evidence.records.lateness_p99().map(|late| late.as_secs_f64() * 1e3);
-        let Circumstances { emulator, exemptions, holds, aws_calls, observers, verdicts, config, cost, partial } =
+        let expectations = expectations::check(evidence, &faults, &circumstances);
+        let Circumstances { emulator, exemptions, holds, calls, aws_faults, observers, verdicts, config, cost, partial } =
             circumstances;
-        let expectations = expectations::check(evidence, &faults, &holds);
         let timeline = timeline(evidence, &faults);
         let pointsman = Controller {
             metrics: first.metrics.clone(),
@@ -286,7 +279,8 @@ impl Report {
             unmeasured: first.unmeasured,
             exemptions,
             holds,
-            aws_calls,
+            aws_calls: calls::count(&calls),
+            aws_faults,
             fleet: Schedule { late_p99_ms: late, kept: late.is_some_and(|late| late <= LATE_MS) },
             expectations,
             cost,

@@ -6,7 +6,10 @@ use super::{
     Report,
     figures::{COMPARED, Ending, headlines, seconds, tally},
 };
-use crate::timeline::{Event, EventKind};
+use crate::{
+    calls::{AwsCalls, sum},
+    timeline::{Event, EventKind},
+};
 
 /// The report in Markdown, shorter than a hundred lines.
 pub(super) fn of(report: &Report) -> String {
@@ -50,6 +53,7 @@ fn write(report: &Report, to: &mut String) -> std::fmt::Result {
     compared(report, to)?;
     unmet(report, to)?;
     events(report, to)?;
+    calls(report, to)?;
     missing(report, to)
 }
 
@@ -94,6 +98,20 @@ fn events(report: &Report, to: &mut String) -> std::fmt::Result {
         writeln!(to, "| {} | {words} |", seconds(*t))?;
     }
     rest(told.len(), TOLD, to)
+}
+
+/// A line a service: the page has one an operation.
+fn calls(report: &Report, to: &mut String) -> std::fmt::Result {
+    if report.aws_calls.is_empty() {
+        return Ok(());
+    }
+    writeln!(to, "\n### Calls to AWS\n\n| service | calls | failed | list price |\n| --- | ---: | ---: | ---: |")?;
+    for of in report.aws_calls.chunk_by(|one, other| one.service == other.service) {
+        let total = |what: fn(&AwsCalls) -> u64| of.iter().map(what).sum::<u64>();
+        let (all, failed) = (total(|it| it.count), total(|it| it.failed));
+        writeln!(to, "| {} | {all} | {failed} | {} |", plain(&of[0].service), sum(of))?;
+    }
+    Ok(())
 }
 
 fn missing(report: &Report, to: &mut String) -> std::fmt::Result {

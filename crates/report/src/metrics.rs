@@ -105,6 +105,15 @@ pub struct Measured {
     pub target: Option<RegionName>,
 }
 
+/// The faults that are measured, and those of AWS.
+///
+/// AWS's faults are no region's: they are measured only where there are no others.
+#[must_use]
+pub fn part(faults: Vec<Lived>) -> (Vec<Lived>, Vec<Lived>) {
+    let (aws, others): (Vec<_>, Vec<_>) = faults.into_iter().partition(|lived| lived.what.aws().is_some());
+    (if others.is_empty() { aws.clone() } else { others }, aws)
+}
+
 /// Measures each fault, in the order given.
 #[must_use]
 pub fn measure(evidence: &Evidence<'_>) -> Vec<Measured> {
@@ -199,6 +208,7 @@ fn measure_one(evidence: &Evidence<'_>, answers: &Answers<'_>, traffic: &Traffic
         times.map(|event| event.t).reduce(f64::min).ok_or(why)
     };
     let left = match lived.what.region() {
+        None if lived.what.aws().is_some() => Err("the fault was AWS's, not a region's"),
         None => Err("the fault was an observer's, not a region's"),
         region if answers.active_at(injected) != region => Err("the region was not the one that served"),
         Some(_) => answers.first_departure(spans.reaction).ok_or("the answer never left the region"),

@@ -149,6 +149,52 @@ fn without_a_fault_there_is_nothing_to_report() {
     assert_eq!(Report::new(&evidence, Circumstances::default(), Rivals::default()), Err(NothingToReport));
 }
 
+/// A lived rule by which AWS failed from 9 to 60.
+fn aws_failed() -> Lived {
+    let source = include_str!("../../../scenarios/control-plane-down.toml");
+    let scenario = Scenario::parse("control-plane-down.toml", source).unwrap();
+    let what = scenario.aws_faults().next().unwrap().what.clone();
+    Lived { what, injected: 9.0, cleared: Some(60.0) }
+}
+
+#[test]
+fn a_fault_of_aws_is_no_region_s() {
+    let mut drill = drill();
+    let alone = drill.report();
+    let (faults, aws) = metrics::part(vec![aws_failed(), drill.faults.remove(0)]);
+    assert_eq!((faults.len(), aws.len()), (1, 1));
+    drill.faults = faults;
+    assert_eq!(drill.report().metrics, alone.metrics);
+}
+
+#[test]
+fn where_only_aws_failed_that_is_measured_and_says_so() {
+    let mut drill = drill();
+    let (faults, aws) = metrics::part(vec![aws_failed()]);
+    assert_eq!(faults, aws);
+    drill.faults = faults;
+    let report = drill.report();
+    assert_eq!(report.unmeasured["answer_s"], "the fault was AWS's, not a region's");
+    assert!(report.metrics.requests > 0 && report.metrics.mttr_s.is_some());
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["faults"][0]["aws"]["effect"]["kind"], "route53-control-plane");
+}
+
+#[test]
+fn what_must_be_said_and_what_may_not_be_asked_are_expectations() {
+    let mut drill = drill();
+    drill.scenario.expect.event = vec!["cannot flip".to_owned(), "plan 7".to_owned()];
+    drill.scenario.expect.no_calls =
+        vec![scenario::aws::Calls { region: "us-east-1".parse().ok(), ..scenario::aws::Calls::default() }];
+    let detail = Some("cannot flip: control plane unreachable".to_owned());
+    drill.timeline.push(Event { detail, ..Event::new(15.0, EventKind::Alarm, &drill.scenario.regions[0]) });
+    let last: Vec<_> = drill.report().expectations;
+    let find = |text: &str| last.iter().find(|it| it.text.contains(text)).unwrap();
+    assert_eq!(find("says: cannot flip").seen, "said at 15s");
+    assert!(!find("says: plan 7").met);
+    assert!(find("no call of our functions to AWS in us-east-1").met);
+}
+
 #[test]
 fn the_summary_shows_headline_and_expectations() {
     let mut drill = drill();

@@ -29,6 +29,8 @@ pub enum EventKind {
     FailbackApplied,
     /// The clients reach the preferred region again.
     FailbackDone,
+    /// Pointsman called people: something keeps it from doing what it should.
+    Alarm,
 }
 
 impl EventKind {
@@ -46,6 +48,7 @@ impl EventKind {
             Self::FailbackDecision => "Plan to return",
             Self::FailbackApplied => "Records changed back",
             Self::FailbackDone => "Clients returned",
+            Self::Alarm => "Alarm",
         }
     }
 }

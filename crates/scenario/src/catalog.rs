@@ -12,7 +12,7 @@ macro_rules! scenarios {
     };
 }
 
-const SCENARIOS: [(&str, &str); 14] = scenarios! {
+const SCENARIOS: [(&str, &str); 22] = scenarios! {
     "region-outage"
     "flapping"
     "both-down"
@@ -27,6 +27,14 @@ const SCENARIOS: [(&str, &str); 14] = scenarios! {
     "stale-clients"
     "three-regions"
     "failback-by-hand"
+    "route53-throttled"
+    "reply-lost"
+    "control-plane-down"
+    "state-bucket-refuses"
+    "events-unreliable"
+    "lambda-throttled"
+    "observer-region-gone"
+    "control-region-gone"
 };
 
 /// Why there is no such scenario.

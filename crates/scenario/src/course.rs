@@ -7,7 +7,10 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::{Injection, OnOff, Scenario, Shape, What};
-use crate::fault::{Fault, NameFault, ObserverFault};
+use crate::{
+    aws::AwsFault,
+    fault::{Fault, NameFault, ObserverFault},
+};
 
 /// Steps of a ramp.
 const STEPS: u32 = 20;
@@ -28,6 +31,10 @@ pub struct InForce {
     pub lies: BTreeMap<ObserverName, BTreeSet<RegionName>>,
     /// Which observers do not reach each region.
     pub cut_off: BTreeMap<RegionName, BTreeSet<ObserverName>>,
+    /// By what AWS fails, by the rule's place in [`Scenario::faults`].
+    pub aws: BTreeMap<usize, AwsFault>,
+    /// AWS regions that are gone as a whole: nothing of ours runs in them.
+    pub gone: BTreeSet<RegionName>,
 }
 
 /// A moment at which something changes.
@@ -55,10 +62,10 @@ impl Scenario {
         };
         let turn = |at| {
             let mut in_force = InForce::default();
-            for (fault, course) in self.faults.iter().zip(&courses) {
+            for (place, (fault, course)) in self.faults.iter().zip(&courses).enumerate() {
                 let now = course.iter().rev().find(|(from, _)| *from <= at).map(|(_, strength)| *strength);
                 if let Some(strength) = now.filter(|strength| *strength > Share::NONE) {
-                    in_force.put(&fault.what, strength, self);
+                    in_force.put(place, &fault.what, strength, self);
                 }
             }
             Turn { at, in_force, begun: places(&|fault| fault.begins == at), ended: places(&|fault| fault.ends == at) }
@@ -68,7 +75,7 @@ impl Scenario {
 }
 
 impl InForce {
-    fn put(&mut self, what: &What, strength: Share, scenario: &Scenario) {
+    fn put(&mut self, place: usize, what: &What, strength: Share, scenario: &Scenario) {
         match what {
             What::Region { fault, region } => {
                 let fault = if strength < Share::ALL { fault.at(strength) } else { None }.unwrap_or(fault.clone());
@@ -76,6 +83,10 @@ impl InForce {
             }
             What::Name { fault, region } => {
                 self.names.insert(region.clone(), fault.scaled(scenario.speed));
+            }
+            What::Aws { aws } => {
+                self.gone.extend(aws.lost_region().cloned());
+                self.aws.insert(place, aws.scaled(scenario.speed));
             }
             What::Observer { fault, observer, about } => {
                 let regions = about.iter().chain(scenario.regions.iter().filter(|_| about.is_none())).cloned();

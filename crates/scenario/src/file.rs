@@ -13,6 +13,9 @@ use domain::{
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::Deserialize;
 
+mod aws;
+
+use self::aws::AwsFile;
 use super::{
     Command, Expect, Injection, Load, Must, Objectives, OnOff, Order, Scenario, Shape, Steady, Targets, Truth, What,
 };
@@ -74,8 +77,12 @@ struct ScenarioFile {
     /// Default: `/health` over HTTP, a TCP connection, `/api/orders` over HTTP.
     #[schemars(with = "Option<Vec<serde_json::Map<String, serde_json::Value>>>")]
     probe: Option<Vec<toml::Table>>,
-    /// What is done to regions, names and observers; at least one.
+    /// What is done to regions, names and observers; at least one, or one to AWS.
+    #[serde(default)]
     fault: Vec<FaultFile>,
+    /// What is done to AWS.
+    #[serde(default)]
+    aws: Vec<AwsFile>,
     /// What a person orders meanwhile.
     #[serde(default)]
     order: Vec<OrderFile>,
@@ -187,7 +194,7 @@ impl ScenarioFile {
             "without a steady state there is nothing to compare with",
         );
         must(self.probe.as_ref().is_none_or(|probes| !probes.is_empty()), &[Key("probe")], "at least one is needed");
-        must(!self.fault.is_empty(), &[Key("fault")], "at least one is needed");
+        must(!self.fault.is_empty() || !self.aws.is_empty(), &[Key("fault")], "at least one is needed, or an `[[aws]]`");
         problems.unique(&[Key("regions")], "region", &self.regions, None);
         let observers = self.observers.unwrap_or_else(|| {
             OBSERVERS.iter().map(|name| name.parse().expect("the names above are regions' names")).collect()
@@ -211,6 +218,9 @@ impl ScenarioFile {
                     .add(&at(&path, &[Key("observer")]), format!("`{observer}` is no observer: {}", known.join(", ")));
             }
             faults.extend(fault.resolve(&path, self.steady.lasts, problems));
+        }
+        for (index, rule) in self.aws.into_iter().enumerate() {
+            faults.extend(rule.resolve(&[Key("aws"), Index(index)], self.steady.lasts, problems));
         }
         let mut orders = Vec::new();
         for (index, order) in self.order.into_iter().enumerate() {
@@ -319,22 +329,7 @@ impl FaultFile {
         meaningless(leave_within.is_some() && matches!(fault, Checked::Observer(_)), "leave_within");
         let graded = matches!(&fault, Checked::Region(fault) if fault.at(Share::ALL).is_some());
         meaningless(ramp.is_some() && !graded, "ramp");
-        let shape = match (ramp, pulse, random) {
-            (None, None, None) => Shape::Constant,
-            (Some(over), None, None) => Shape::Ramp(over),
-            (None, Some(lengths), None) => Shape::Pulse(lengths),
-            (None, None, Some(lengths)) => Shape::Random(lengths),
-            _ => {
-                problems.add(path, "say one of `ramp`, `pulse` and `random`");
-                return None;
-            }
-        };
-        for (key, lengths) in [("pulse", pulse), ("random", random)] {
-            if lengths.is_some_and(|lengths| lengths.on == Period::default() || lengths.off == Period::default()) {
-                problems.add(&at(path, &[Key(key)]), "it must be there for a time, and away for a time");
-                return None;
-            }
-        }
+        let shape = shape(ramp, pulse, random, path, problems)?;
         let what = match fault {
             Checked::Region(fault) => What::Region { fault, region: region? },
             Checked::Name(fault) => What::Name { fault, region: region? },
@@ -342,6 +337,31 @@ impl FaultFile {
         };
         let begins = Period(steady.0 + after.0);
         Some(Injection { what, shape, begins, ends: Period(begins.0 + lasts.0), leave_within })
+    }
+}
+
+fn shape(
+    ramp: Option<Period>,
+    pulse: Option<OnOff>,
+    random: Option<OnOff>,
+    path: &[Segment],
+    problems: &mut Problems,
+) -> Option<Shape> {
+    for (key, lengths) in [("pulse", pulse), ("random", random)] {
+        if lengths.is_some_and(|lengths| lengths.on == Period::default() || lengths.off == Period::default()) {
+            problems.add(&at(path, &[Key(key)]), "it must be there for a time, and away for a time");
+            return None;
+        }
+    }
+    match (ramp, pulse, random) {
+        (None, None, None) => Some(Shape::Constant),
+        (Some(over), None, None) => Some(Shape::Ramp(over)),
+        (None, Some(lengths), None) => Some(Shape::Pulse(lengths)),
+        (None, None, Some(lengths)) => Some(Shape::Random(lengths)),
+        _ => {
+            problems.add(path, "say one of `ramp`, `pulse` and `random`");
+            None
+        }
     }
 }
 

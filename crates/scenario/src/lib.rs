@@ -1,5 +1,6 @@
 //! A scenario: faults, the truth about each region, and what a drill must show. All times are unscaled.
 
+pub mod aws;
 pub mod catalog;
 mod course;
 pub mod fault;
@@ -11,7 +12,10 @@ use domain::{ConfigError, HoldCode, ObserverName, Period, RegionName, Share};
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
-use crate::fault::{Fault, NameFault, ObserverFault};
+use crate::{
+    aws::{AwsFault, Calls},
+    fault::{Fault, NameFault, ObserverFault},
+};
 pub use course::{InForce, Turn};
 
 /// A scenario, complete and checked.
@@ -165,16 +169,27 @@ pub enum What {
         #[serde(skip_serializing_if = "Option::is_none")]
         about: Option<RegionName>,
     },
+    /// AWS fails, for the whole lab.
+    Aws {
+        /// By this rule.
+        aws: AwsFault,
+    },
 }
 
 impl What {
-    /// The region that users may notice it in; none for what is done to an observer.
+    /// The region that users may notice it in; none for what is done to an observer or to AWS.
     #[must_use]
     pub fn region(&self) -> Option<&RegionName> {
         match self {
             Self::Region { region, .. } | Self::Name { region, .. } => Some(region),
-            Self::Observer { .. } => None,
+            Self::Observer { .. } | Self::Aws { .. } => None,
         }
+    }
+
+    /// The rule by which AWS fails.
+    #[must_use]
+    pub fn aws(&self) -> Option<&AwsFault> {
+        if let Self::Aws { aws } = self { Some(aws) } else { None }
     }
 }
 
@@ -187,6 +202,7 @@ impl std::fmt::Display for What {
                 fault.fmt(f)?;
                 about.iter().try_for_each(|region| write!(f, ": {region}"))
             }
+            Self::Aws { aws } => aws.fmt(f),
         }
     }
 }
@@ -263,6 +279,11 @@ pub struct Expect {
     /// Codes of holds that must be seen.
     #[schemars(with = "Vec<String>")]
     pub hold: BTreeSet<HoldCode>,
+    /// Texts, each of which must stand in an event of the timeline.
+    pub event: Vec<String>,
+    /// Calls that Pointsman's functions may not make between the first fault and recovery.
+    /// Route 53's control plane, which a flip can't do without, counts only where `service` names it.
+    pub no_calls: Vec<Calls>,
     /// Bounds on metrics.
     pub metrics: Bounds,
 }
@@ -319,6 +340,11 @@ impl Scenario {
     #[must_use]
     pub fn preferred(&self) -> &RegionName {
         &self.regions[0]
+    }
+
+    /// By what AWS fails, and when: what scenarios in one lab must have in common.
+    pub fn aws_faults(&self) -> impl Iterator<Item = &Injection> {
+        self.faults.iter().filter(|fault| fault.what.aws().is_some())
     }
 
     /// When the last fault is cleared, since the load began.

@@ -181,7 +181,7 @@ at = "1s"
 for = "5s"
 "#;
     let scenario = Scenario::parse("small.toml", &format!("{SMALL}{more}")).unwrap();
-    let InForce { lost, lies, cut_off, names, regions } = &scenario.turns()[0].in_force;
+    let InForce { lost, lies, cut_off, names, regions, .. } = &scenario.turns()[0].in_force;
     let text = |value: &dyn std::fmt::Debug| format!("{value:?}");
     assert!(regions.is_empty());
     assert_eq!(lost.iter().map(ToString::to_string).collect::<Vec<_>>(), ["us-west-2"]);

@@ -276,3 +276,40 @@ fn a_recommendation_is_made_once() {
     let (_, audit) = note(&world.state, &world.decide()).unwrap();
     assert!(matches!(audit.last(), Some(AuditKind::Recommended { plan }) if plan.kind == PlanKind::Latch));
 }
+
+fn unreachable(moved: Option<f64>) -> Event {
+    let moved = moved.map(|share| Share::try_from(share).unwrap());
+    Event::Unreachable { why: "control plane unreachable".into(), moved }
+}
+
+#[test]
+fn without_route_53_a_plan_stays_and_says_what_its_own_checks_did() {
+    let (world, audit) = taken().settle(unreachable(Some(0.0)));
+    assert!(matches!(&audit[..], [AuditKind::Blocked { .. }]), "{audit:?}");
+    assert!(matches!(world.next(), Action::Switch(_)), "it is tried again");
+    let (world, again) = world.after(1).settle(unreachable(Some(0.0)));
+    assert_eq!(again, [], "told once");
+    let (world, moved) = world.after(30).settle(unreachable(Some(1.0)));
+    let [AuditKind::Blocked { reason, .. }] = &moved[..] else { panic!("{moved:?}") };
+    assert_eq!(reason.code, HoldCode::ControlPlaneUnreachable);
+    assert_eq!(
+        reason.text,
+        "cannot flip: control plane unreachable; Route 53's own checks moved 100 % of clients, by its servers' answers"
+    );
+    let codes: Vec<_> = world.state.hold_reasons.iter().map(|reason| reason.code).collect();
+    assert_eq!(codes, [HoldCode::ControlPlaneUnreachable]);
+    assert_eq!(world.then(applied()).state.hold_reasons, [], "once it is applied that is over");
+}
+
+#[test]
+fn what_cannot_be_heard_is_said_so() {
+    let world = taken().then(unreachable(None));
+    assert!(world.state.hold_reasons[0].text.contains("can't be told"), "{:?}", world.state.hold_reasons);
+}
+
+#[test]
+fn after_the_change_nothing_waits_for_the_control_plane() {
+    let world = taken().then(applied());
+    let (after, audit) = world.settle(unreachable(Some(1.0)));
+    assert_eq!((after.state.hold_reasons, audit), (vec![], vec![]));
+}

@@ -23,7 +23,6 @@ use crate::{
     clock::Clock,
     fleet::{Fleet, Load, Resolve},
     hosted::Happening,
-    proxy::count_calls,
     recorder::Recorder,
     rival::{Rival, Step, Threshold},
     stage::{Play, Stage, StageError},
@@ -31,7 +30,7 @@ use crate::{
 };
 use report::{
     Circumstances, LOOPBACK_EXEMPTION, Report, cost,
-    metrics::{Evidence, Lived},
+    metrics::{self, Evidence, Lived},
     timeline::{Event, EventKind},
 };
 use scenario::{Command, InForce};
@@ -325,12 +324,22 @@ impl<'a> Run<'a> {
             self.stage.route53.set_fault(endpoint, in_force.names.get(name).cloned());
         }
         self.stage.proxy.lie(&self.play.name, in_force.lies.clone());
-        self.stage.lose(&self.play.name, &in_force.lost);
+        // AWS is the lab's: scenarios in one have the same rules, and the first puts them on.
+        if self.play.name == self.stage.plays[0].name {
+            let scenario = &self.play.scenario;
+            self.stage.proxy.fail(&in_force.aws, scenario.seed, scenario.speed);
+        }
+        let gone = in_force.gone.iter().map(ObserverName::from);
+        self.stage.lose(&self.play.name, &in_force.lost.iter().cloned().chain(gone).collect());
+        if in_force.gone.contains(&self.stage.config.control_region) {
+            self.stage.kill_failover();
+        }
     }
 
     async fn report(self, ended: f64, partial: bool) -> Result<Report, DrillError> {
         let scenario = &self.play.scenario;
-        let faults = self.lived.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let lived = self.lived.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let (faults, aws_faults) = metrics::part(lived);
         let of_rival = async |track: Track<'_>| {
             let records = track.fleet.stop().await;
             let recorded = track.recorder.into_inner().unwrap_or_else(PoisonError::into_inner).into_recorded();
@@ -364,7 +373,8 @@ impl<'a> Run<'a> {
             emulator: "ministack".to_owned(),
             exemptions: vec![LOOPBACK_EXEMPTION.to_owned()],
             holds: recorded.holds,
-            aws_calls: count_calls(&self.stage.proxy.aws_calls()),
+            calls: self.stage.proxy.aws_calls().iter().map(|call| call.reported(&self.clock)).collect(),
+            aws_faults,
             observers: self.stage.config.observers.iter().map(ObserverName::from).collect(),
             verdicts: recorded.verdicts,
             config: self.stage.config_text.clone(),

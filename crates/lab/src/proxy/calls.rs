@@ -1,20 +1,23 @@
-//! What a call was: service and region from its signature, operation from its protocol.
+//! What a call was: service and region from its signature, operation from its protocol, and who made it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    mem,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use hyper::{Method, StatusCode};
 
 use super::Call;
-use crate::hosted::Moment;
-use report::AwsCalls;
+use crate::{clock::Clock, hosted::Moment};
 
 /// One call that went through the proxy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AwsCall {
     /// When it came, on both clocks.
     pub at: Moment,
-    /// Until it was answered.
+    /// Until it was answered, or ended otherwise.
     pub duration: Duration,
     /// As in the signature's scope (`s3`, `route53`); empty for an unsigned call.
     pub service: String,
@@ -22,41 +25,80 @@ pub struct AwsCall {
     pub region: String,
     /// The API's name for it (`PutObject`), or `METHOD /path` where we know none.
     pub operation: String,
-    /// The HTTP status.
-    pub status: u16,
+    /// The HTTP status; none: it was not answered.
+    pub status: Option<u16>,
+    /// Whether a fault met it.
+    pub injected: bool,
     /// The caller's `User-Agent`.
     pub user_agent: String,
 }
 
 /// What can be told from the call alone.
+#[derive(Debug, Clone, Default)]
 pub(super) struct Identity {
-    service: String,
-    region: String,
-    operation: String,
+    pub(super) service: String,
+    pub(super) region: String,
+    pub(super) operation: String,
     user_agent: String,
 }
 
-impl AwsCall {
-    pub(super) fn new(at: Moment, identity: Identity, status: StatusCode) -> Self {
-        let Identity { service, region, operation, user_agent } = identity;
-        AwsCall { at, duration: at.instant.elapsed(), service, region, operation, status: status.as_u16(), user_agent }
+impl Identity {
+    pub(super) fn of(service: &str, region: &str, operation: &str) -> Self {
+        let [service, region, operation] = [service, region, operation].map(str::to_owned);
+        Self { service, region, operation, user_agent: String::new() }
+    }
+
+    pub(super) fn is(&self, service: &str, operation: &str) -> bool {
+        self.service == service && self.operation == operation
     }
 }
 
-/// The calls, counted by service, region and operation, in that order.
-#[must_use]
-pub fn count_calls(calls: &[AwsCall]) -> Vec<AwsCalls> {
-    let mut counts = BTreeMap::<_, u64>::new();
-    for call in calls {
-        *counts.entry((&call.service, &call.region, &call.operation)).or_default() += 1;
+impl AwsCall {
+    /// The function of ours that made it, as the SDK's `app/NAME` tells; none: the drill itself or a person.
+    #[must_use]
+    pub fn function(&self) -> Option<&str> {
+        self.user_agent.split(' ').find_map(|part| part.strip_prefix("app/"))
     }
-    let summary = |((service, region, operation), count): ((&String, &String, &String), u64)| AwsCalls {
-        service: service.clone(),
-        region: region.clone(),
-        operation: operation.clone(),
-        count,
-    };
-    counts.into_iter().map(summary).collect()
+
+    /// The same for a report, in seconds of life.
+    #[must_use]
+    pub fn reported(&self, clock: &Clock) -> report::calls::Call {
+        let (at, began) = (self.at.instant.into_std(), clock.started());
+        report::calls::Call {
+            t: if at < began { -clock.unscaled(began - at) } else { clock.at(at) },
+            service: self.service.clone(),
+            region: self.region.clone(),
+            operation: self.operation.clone(),
+            function: self.function().map(str::to_owned),
+            status: self.status,
+            injected: self.injected,
+        }
+    }
+}
+
+/// A call under way; dropped, it is recorded, be it answered or not.
+pub(super) struct Recording<'a> {
+    calls: &'a Mutex<Vec<AwsCall>>,
+    at: Moment,
+    identity: Identity,
+    pub(super) status: Option<StatusCode>,
+    pub(super) injected: bool,
+}
+
+impl<'a> Recording<'a> {
+    pub(super) fn begin(calls: &'a Mutex<Vec<AwsCall>>, at: Moment, identity: Identity) -> Self {
+        Self { calls, at, identity, status: None, injected: false }
+    }
+}
+
+impl Drop for Recording<'_> {
+    fn drop(&mut self) {
+        let Identity { service, region, operation, user_agent } = mem::take(&mut self.identity);
+        let (at, status, injected) = (self.at, self.status.map(|status| status.as_u16()), self.injected);
+        let duration = at.instant.elapsed();
+        let call = AwsCall { at, duration, service, region, operation, status, injected, user_agent };
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
+    }
 }
 
 pub(super) fn identify(call: &Call) -> Identity {
@@ -206,6 +248,20 @@ mod tests {
         for identity in [by_header, by_query] {
             assert_eq!((identity.service.as_str(), identity.region.as_str()), ("s3", "eu-west-1"));
         }
+    }
+
+    #[test]
+    fn a_function_of_ours_names_itself() {
+        let made = |user_agent: &str| {
+            let calls = Mutex::default();
+            let header = [("authorization", signed("s3")), ("user-agent", user_agent.to_owned())];
+            let header = header.each_ref().map(|(name, value)| (*name, value.as_str()));
+            drop(Recording::begin(&calls, Moment::now(), identify(&call(Method::GET, "/", &header, ""))));
+            calls.into_inner().unwrap().remove(0)
+        };
+        let ours = made("aws-sdk-rust/1.3 ua/2.1 api/s3/1.1 os/linux lang/rust/1.90 app/pointsman-failover");
+        assert_eq!((ours.function(), ours.status), (Some("pointsman-failover"), None));
+        assert_eq!(made("aws-cli/2").function(), None);
     }
 
     #[test]

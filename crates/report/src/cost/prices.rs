@@ -74,6 +74,7 @@ pub(super) struct Route53 {
 pub(super) struct Sns {
     pub(super) source: String,
     pub(super) hundred_thousand_emails: f64,
+    pub(super) million_requests: f64,
 }
 
 #[derive(Debug, Deserialize)]

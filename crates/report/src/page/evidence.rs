@@ -4,7 +4,8 @@ use maud::{Markup, html};
 
 use super::table;
 use crate::{
-    AwsCalls, Report,
+    Report,
+    calls::{AwsCalls, sum},
     figures::{count, tally},
 };
 
@@ -15,7 +16,8 @@ pub(super) fn calls(report: &Report) -> Markup {
     let all: u64 = report.aws_calls.iter().map(|call| call.count).sum();
     html! {
         p {
-            (count(all as f64)) " calls of Pointsman’s functions and of the drill, as they passed the lab’s proxy. "
+            (count(all as f64)) " calls of Pointsman’s functions and of the drill, as they passed the lab’s proxy; "
+            "by list price " (sum(&report.aws_calls)) ". "
             @if only_route53_in(report) {
                 strong {
                     "None went to a region that serves, except to Route 53’s control plane: "
@@ -31,14 +33,21 @@ pub(super) fn calls(report: &Report) -> Markup {
                     th scope="col" { "Service" }
                     th scope="col" { "Region" }
                     th scope="col" { "Calls" }
+                    th scope="col" { "Failed" }
+                    th scope="col" { "List price" }
                 } }
                 tbody {
-                    @for AwsCalls { service, region, operation, count: calls } in &report.aws_calls {
+                    @for AwsCalls { service, region, operation, count: calls, failed, injected, usd } in &report.aws_calls {
                         tr {
                             th scope="row" { (operation) }
                             td { (service) }
                             td { (region) }
                             td { (count(*calls as f64)) }
+                            td {
+                                (count(*failed as f64))
+                                @if *injected > 0 { " " span.muted { (count(*injected as f64)) " by a fault" } }
+                            }
+                            td { (usd.map_or("–".to_owned(), |usd| usd.to_string())) }
                         }
                     }
                 }

@@ -73,7 +73,9 @@ pub(super) fn time(report: &Report) -> Time {
 /// What each was done to, in the order of the first, with all of them that were done to it.
 fn faults(report: &Report) -> Vec<(String, Vec<Stretch>)> {
     let mut lanes: Vec<(String, Vec<Stretch>)> = Vec::new();
-    for Measured { lived, .. } in &report.faults {
+    // Those of AWS are among the measured ones where there are no others.
+    let measured = report.faults.iter().map(|Measured { lived, .. }| lived).filter(|lived| lived.what.aws().is_none());
+    for lived in measured.chain(&report.aws_faults) {
         let stretch = Stretch {
             from: lived.injected,
             to: lived.cleared.unwrap_or(report.lasted_s),
@@ -96,6 +98,7 @@ pub(super) fn target(what: &What) -> String {
         What::Region { region, .. } => region.to_string(),
         What::Name { region, .. } => format!("name of {region}"),
         What::Observer { observer, .. } => format!("observer {observer}"),
+        What::Aws { aws } => aws.target(),
     }
 }
 

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{Config, HoldCode, ObserverName, RegionName, Verdict};
 use report::{
-    AwsCalls, Comparison, Controller, Expectation, LOOPBACK_EXEMPTION, Objectives, Report, Said, Schedule, Series,
+    Comparison, Controller, Expectation, LOOPBACK_EXEMPTION, Objectives, Report, Said, Schedule, Series,
+    calls::{AwsCalls, Price},
     cost,
     metrics::{LatencyMs, Lived, Measured, Metrics, Percentiles},
     timeline::{Event, EventKind},
@@ -241,22 +242,25 @@ fn verdicts() -> Vec<Said> {
 }
 
 fn calls() -> Vec<AwsCalls> {
-    let call = |service: &str, region: &str, operation: &str, count| AwsCalls {
+    let call = |service: &str, region: &str, operation: &str, count: u32, millionth: f64| AwsCalls {
         service: service.to_owned(),
         region: region.to_owned(),
         operation: operation.to_owned(),
-        count,
+        count: count.into(),
+        failed: u64::from(operation == "GetObject"),
+        injected: 0,
+        usd: Some(Price::from(f64::from(count) * millionth / 1e6)),
     };
     vec![
-        call("events", "eu-north-1", "PutEvents", 126),
-        call("monitoring", "ap-southeast-2", "PutMetricData", 3),
-        call("monitoring", "eu-central-1", "PutMetricData", 3),
-        call("monitoring", "us-west-2", "PutMetricData", 3),
-        call("route53", "us-east-1", "ChangeResourceRecordSets", 3),
-        call("route53", "us-east-1", "GetChange", 9),
-        call("route53", "us-east-1", "GetHealthCheckStatus", 41),
-        call("s3", "eu-north-1", "GetObject", 611),
-        call("s3", "eu-north-1", "PutObject", 158),
+        call("events", "eu-north-1", "PutEvents", 126, 1.0),
+        call("monitoring", "ap-southeast-2", "PutMetricData", 3, 10.0),
+        call("monitoring", "eu-central-1", "PutMetricData", 3, 10.0),
+        call("monitoring", "us-west-2", "PutMetricData", 3, 10.0),
+        call("route53", "us-east-1", "ChangeResourceRecordSets", 3, 0.0),
+        call("route53", "us-east-1", "GetChange", 9, 0.0),
+        call("route53", "us-east-1", "GetHealthCheckStatus", 41, 0.0),
+        call("s3", "eu-north-1", "GetObject", 611, 0.4),
+        call("s3", "eu-north-1", "PutObject", 158, 5.0),
     ]
 }
 
@@ -316,6 +320,7 @@ pub(crate) fn outage() -> Report {
         exemptions: vec![LOOPBACK_EXEMPTION.to_owned()],
         holds: BTreeSet::from([HoldCode::Counting, HoldCode::Healthy, HoldCode::HoldDown, HoldCode::Returning]),
         aws_calls: calls(),
+        aws_faults: Vec::new(),
         fleet: Schedule { late_p99_ms: Some(1.8), kept: true },
         expectations: expectations(),
         cost: Some(cost::of(&Config::parse("pointsman.toml", CONFIG).unwrap())),

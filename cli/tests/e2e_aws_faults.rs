@@ -1,0 +1,118 @@
+//! AWS itself fails while a region does: each such scenario run as a user runs it, with its expected outcome.
+//!
+//! What the scenario file expects is checked by the drill; here stands what a file can't say.
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test's name says what it shows, its panic where it failed")]
+
+mod support;
+
+use std::fs;
+
+use serde_json::Value;
+use support::{
+    program::{Program, pointsman},
+    seconds, workspace,
+};
+use tempfile::TempDir;
+
+/// AWS fails for a whole lab: each has one of its own.
+fn rehearse(scenario: &str) -> Value {
+    let folder = TempDir::new().unwrap();
+    let arguments = ["drill", scenario, "--no-progress", "--report", folder.path().to_str().unwrap()];
+    let mut program = Program::start(pointsman(&workspace(), arguments));
+    let ended = program.end(seconds(240));
+    let left = program.processes();
+    let report = fs::read_to_string(folder.path().join("report.json")).unwrap_or_default();
+    let report: Value = serde_json::from_str(&report).unwrap_or_else(|_| panic!("no report of {scenario}: {ended}"));
+    let unmet: Vec<_> =
+        report["expectations"].as_array().unwrap().iter().filter(|expectation| expectation["met"] != true).collect();
+    assert_eq!(ended.code(), Some(0), "{unmet:#?}\n{:#}\n{ended}", report["timeline"]);
+    assert!(left.is_empty(), "left behind: {left:#?}");
+    let met: u64 = calls(&report).map(|call| call["injected"].as_u64().unwrap()).sum();
+    assert!(met > 0 || scenario == "lambda-throttled", "no call met a fault: {:#}", report["aws_calls"]);
+    assert_eq!(report["faults"].as_array().unwrap().len(), 1, "AWS's faults are no region's");
+    assert!(!report["aws_faults"].as_array().unwrap().is_empty());
+    report
+}
+
+fn calls(report: &Value) -> impl Iterator<Item = &Value> {
+    report["aws_calls"].as_array().unwrap().iter()
+}
+
+/// Every event of a kind, in order: when, and in what words.
+fn all<'a>(report: &'a Value, event: &str) -> Vec<(f64, &'a str)> {
+    let events = report["timeline"].as_array().unwrap();
+    let of = events.iter().filter(|it| it["event"] == event);
+    of.map(|it| (it["t"].as_f64().unwrap(), it["detail"].as_str().unwrap_or_default())).collect()
+}
+
+/// When the first event of a kind was.
+fn first(report: &Value, event: &str) -> f64 {
+    all(report, event).first().unwrap_or_else(|| panic!("no {event}: {:#}", report["timeline"])).0
+}
+
+/// When AWS's own fault ended.
+fn aws_is_back(report: &Value) -> f64 {
+    let cleared = report["aws_faults"].as_array().unwrap().iter().map(|fault| fault["cleared"].as_f64().unwrap());
+    cleared.fold(0.0, f64::max)
+}
+
+#[test]
+fn throttled_by_route_53_the_plan_waits_and_follows() {
+    let report = rehearse("route53-throttled");
+    let (moved, applied) = (first(&report, "dns_answer_changed"), first(&report, "switch_applied"));
+    assert!(moved < aws_is_back(&report) && applied > aws_is_back(&report), "moved {moved}, applied {applied}");
+}
+
+#[test]
+fn a_lost_reply_does_nothing_twice() {
+    let report = rehearse("reply-lost");
+    assert_eq!(all(&report, "decision").len(), 1, "{:#}", report["timeline"]);
+    assert_eq!(all(&report, "switch_applied").len(), 1, "{:#}", report["timeline"]);
+    let changes = calls(&report).find(|call| call["operation"] == "ChangeResourceRecordSets").unwrap();
+    assert!(changes["injected"].as_u64().unwrap() >= 1, "{changes:#}");
+}
+
+#[test]
+fn without_the_control_plane_route_53_moves_first_and_is_latched_once_it_answers() {
+    let report = rehearse("control-plane-down");
+    let alarms = all(&report, "alarm");
+    assert!(alarms.iter().any(|(_, words)| words.contains("moved 0 % of clients")), "{alarms:?}");
+    let (moved, applied) = (first(&report, "dns_answer_changed"), first(&report, "switch_applied"));
+    assert!(moved < aws_is_back(&report) && applied > aws_is_back(&report), "moved {moved}, applied {applied}");
+}
+
+#[test]
+fn without_the_first_fence_nothing_is_flipped_and_people_are_told() {
+    let report = rehearse("state-bucket-refuses");
+    let (moved, back) = (first(&report, "dns_answer_changed"), aws_is_back(&report));
+    assert!(moved < back && first(&report, "alarm") < moved, "{:#}", report["timeline"]);
+    assert!(all(&report, "decision").iter().all(|(t, _)| *t > back), "{:#}", report["timeline"]);
+    assert!(all(&report, "switch_applied").iter().all(|(t, _)| *t > back), "{:#}", report["timeline"]);
+}
+
+#[test]
+fn lost_late_and_doubled_events_lead_to_one_flip() {
+    let report = rehearse("events-unreliable");
+    let flips: Vec<_> = all(&report, "decision");
+    assert_eq!(flips.len(), 1, "{flips:?}");
+}
+
+#[test]
+fn a_throttled_function_is_tried_again() {
+    let report = rehearse("lambda-throttled");
+    assert!(first(&report, "decision") > aws_is_back(&report) - 1.0, "{:#}", report["timeline"]);
+}
+
+#[test]
+fn the_quorum_of_the_others_decides_without_an_observer_s_region() {
+    let report = rehearse("observer-region-gone");
+    let quorum = all(&report, "quorum");
+    assert!(!quorum[0].1.contains("us-west-2"), "{quorum:?}");
+}
+
+#[test]
+fn without_the_control_region_route_53_moves_and_is_latched_afterwards() {
+    let report = rehearse("control-region-gone");
+    let decisions = all(&report, "decision");
+    assert!(decisions.iter().all(|(t, words)| *t > aws_is_back(&report) && words.contains("latch")), "{decisions:?}");
+}
