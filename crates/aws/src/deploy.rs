@@ -86,11 +86,9 @@ impl Release {
     /// A function's template, with the environment put into it.
     fn template(&self, template: &str) -> String {
         const VARIABLES: &str = "        Variables:\n";
-        let mut variables = VARIABLES.to_owned();
-        for (name, value) in &self.environment {
-            // A JSON string is a YAML string too.
-            variables += &format!("          {name}: {}\n", serde_json::Value::from(value.as_str()));
-        }
+        // A JSON string is a YAML string too.
+        let line = |(name, value): &(String, String)| format!("          {name}: {}\n", serde_json::json!(value));
+        let variables: String = [VARIABLES.to_owned()].into_iter().chain(self.environment.iter().map(line)).collect();
         template.replace(VARIABLES, &variables)
     }
 }
