@@ -10,7 +10,7 @@ use std::{
 
 use decision::{Action, Decision, Event, Evidence, NativeHealth, Order, Outcome, Sighting};
 use domain::{
-    Answering, AuditEntry, AuditKind, ConfigHash, Deployment, HoldReason, NativeChecks, ObserverName, Paused, Plan,
+    Answering, AuditEntry, AuditKind, ConfigHash, Deployment, DnsName, HoldReason, NativeChecks, ObserverName, Paused, Plan,
     Service, ServiceState,
 };
 use futures::future::join_all;
