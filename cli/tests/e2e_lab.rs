@@ -6,6 +6,7 @@ mod support;
 use serde_json::{Value, json};
 use support::{
     aws::{CONTROL_REGION, OBSERVERS},
+    emulator::Emulator,
     lab::Lab,
     program::{self, pointsman},
     seconds, traces, until,
@@ -24,9 +25,11 @@ fn scenario() -> String {
     changed
 }
 
-#[test]
-fn every_command_works_on_a_lab() {
-    let lab = Lab::up(&scenario(), 4);
+on_both!(every_command_works_on_a_lab);
+
+fn every_command_works_on_a_lab(emulator: Emulator) {
+    let _trial = emulator.tries("deploy, look, orders by hand, pause, deploy again, destroy");
+    let lab = Lab::up(emulator, &scenario(), 4);
     only_one_lab_is_up(&lab);
     status_tells_where_things_stand(&lab);
     every_observer_can_be_asked_to_look(&lab);

@@ -3,14 +3,24 @@
 
 mod support;
 
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, fs, ops::Index};
 
 use serde_json::Value;
 use support::{
+    emulator::{Emulator, Trial},
+    lab::Place,
     program::{Program, pointsman},
-    seconds, traces, workspace,
+    seconds, traces,
 };
-use tempfile::TempDir;
+
+on_both!(
+    outage_flapping_and_latency_side_by_side,
+    nowhere_to_go_and_a_liar_side_by_side,
+    an_empty_answer_three_regions_and_stale_clients_side_by_side,
+    errors_a_failback_by_hand_and_a_lost_observer_side_by_side,
+    a_burning_cpu_alone_and_after_other_faults,
+    beside_route_53_alone_we_are_sooner_and_see_a_brownout,
+);
 
 /// What every report has, whatever happened (contracts.md).
 const FIELDS: [&str; 16] = [
@@ -48,14 +58,29 @@ const METRICS: [&str; 14] = [
     "switches",
 ];
 
+/// The reports of scenarios, which have passed once the test that looks at them has.
+struct Rehearsed {
+    reports: BTreeMap<String, Value>,
+    _trials: Vec<Trial>,
+}
+
+impl Index<&str> for Rehearsed {
+    type Output = Value;
+
+    fn index(&self, scenario: &str) -> &Value {
+        &self.reports[scenario]
+    }
+}
+
 /// Drills these side by side, checks all that holds for every scenario, and returns the reports.
-fn rehearse(scenarios: &[&str], options: &[&str]) -> BTreeMap<String, Value> {
-    let place = workspace();
-    let before = traces::run_folders(&place);
-    let folder = TempDir::new().unwrap();
-    let to = folder.path().join("report");
-    let arguments = [&["drill"], scenarios, options, &["--no-progress", "--report", to.to_str().unwrap()]].concat();
-    let mut program = Program::start(pointsman(&place, arguments));
+fn rehearse(emulator: Emulator, scenarios: &[&str], options: &[&str]) -> Rehearsed {
+    let trials: Vec<_> = scenarios.iter().map(|name| emulator.tries(format_args!("scenario `{name}`"))).collect();
+    let place = Place::new();
+    let (to, artifacts) = (place.path().join("report"), place.artifacts());
+    let folders = ["--report", to.to_str().unwrap(), "--artifacts", artifacts.to_str().unwrap()];
+    let here = ["--no-progress", "--emulator", emulator.name()];
+    let arguments = [&["drill"], scenarios, options, &folders, &here].concat();
+    let mut program = Program::start(pointsman(place.path(), arguments));
     let ended = program.end(seconds(240));
     let left = program.processes();
     let read = |name: &str| {
@@ -71,12 +96,12 @@ fn rehearse(scenarios: &[&str], options: &[&str]) -> BTreeMap<String, Value> {
     let unmet: BTreeMap<_, _> = reports.iter().map(|(name, report)| (name, unmet(report))).collect();
     assert_eq!(ended.code(), Some(0), "{unmet:#?}\n{ended}");
     assert!(left.is_empty(), "left behind: {left:#?}");
-    let folders: Vec<_> = traces::run_folders(&place).difference(&before).cloned().collect();
+    let folders = traces::run_folders(place.path());
     assert!(folders.is_empty(), "left behind in .pointsman/run: {folders:?}");
     for (name, report) in &reports {
         check(name, report);
     }
-    reports
+    Rehearsed { reports, _trials: trials }
 }
 
 /// What holds for every report.
@@ -135,9 +160,8 @@ fn p50(report: &Value, when: &str) -> f64 {
     report["metrics"]["latency_ms"][when]["p50"].as_f64().unwrap()
 }
 
-#[test]
-fn outage_flapping_and_latency_side_by_side() {
-    let reports = rehearse(&["region-outage", "flapping", "latency-spike"], &[]);
+fn outage_flapping_and_latency_side_by_side(emulator: Emulator) {
+    let reports = rehearse(emulator, &["region-outage", "flapping", "latency-spike"], &[]);
     an_outage_moves_the_traffic_and_its_end_brings_it_back(&reports["region-outage"]);
 
     let flapping = &reports["flapping"];
@@ -174,9 +198,8 @@ fn an_outage_moves_the_traffic_and_its_end_brings_it_back(report: &Value) {
     assert!(found.is_sorted(), "{found:?}");
 }
 
-#[test]
-fn nowhere_to_go_and_a_liar_side_by_side() {
-    let reports = rehearse(&["both-down", "observer-lies"], &["--compare", "native"]);
+fn nowhere_to_go_and_a_liar_side_by_side(emulator: Emulator) {
+    let reports = rehearse(emulator, &["both-down", "observer-lies"], &["--compare", "native"]);
     let both = &reports["both-down"];
     no_less_available_than_native(both);
     assert!(both["holds"].as_array().unwrap().contains(&"all_regions_down".into()), "{}", both["holds"]);
@@ -191,9 +214,8 @@ fn nowhere_to_go_and_a_liar_side_by_side() {
     assert!(said.iter().filter(is_down).all(|said| said["observer"] == "us-west-2"), "{said:?}");
 }
 
-#[test]
-fn an_empty_answer_three_regions_and_stale_clients_side_by_side() {
-    let reports = rehearse(&["dns-empty", "three-regions", "stale-clients"], &[]);
+fn an_empty_answer_three_regions_and_stale_clients_side_by_side(emulator: Emulator) {
+    let reports = rehearse(emulator, &["dns-empty", "three-regions", "stale-clients"], &[]);
     let empty = &reports["dns-empty"];
     assert!(detail(empty, "first_bad_probe").contains("dns_empty"), "{}", detail(empty, "first_bad_probe"));
 
@@ -206,9 +228,8 @@ fn an_empty_answer_three_regions_and_stale_clients_side_by_side() {
     assert!(stale["unmeasured"]["failover_s"].is_string(), "a quarter of the clients never moves");
 }
 
-#[test]
-fn errors_a_failback_by_hand_and_a_lost_observer_side_by_side() {
-    let reports = rehearse(&["error-burst", "failback-by-hand", "observer-loss"], &[]);
+fn errors_a_failback_by_hand_and_a_lost_observer_side_by_side(emulator: Emulator) {
+    let reports = rehearse(emulator, &["error-burst", "failback-by-hand", "observer-loss"], &[]);
     assert!(detail(&reports["error-burst"], "first_bad_probe").contains("http_status"));
 
     let by_hand = &reports["failback-by-hand"];
@@ -222,9 +243,8 @@ fn errors_a_failback_by_hand_and_a_lost_observer_side_by_side() {
     assert!(said.contains(&&Value::from("down")), "it was never cut off: {said:?}");
 }
 
-#[test]
-fn a_burning_cpu_alone_and_after_other_faults() {
-    let reports = rehearse(&["cpu-saturation", "sequential"], &["--compare", "native"]);
+fn a_burning_cpu_alone_and_after_other_faults(emulator: Emulator) {
+    let reports = rehearse(emulator, &["cpu-saturation", "sequential"], &["--compare", "native"]);
     let burning = &reports["cpu-saturation"];
     assert_eq!(first(burning, "decision"), None);
     let sequential = &reports["sequential"];
@@ -233,9 +253,8 @@ fn a_burning_cpu_alone_and_after_other_faults() {
     assert!(left[0].is_number() && left[1].is_number() && left[2].is_null(), "{left:?}");
 }
 
-#[test]
-fn beside_route_53_alone_we_are_sooner_and_see_a_brownout() {
-    let reports = rehearse(&["region-outage", "brownout"], &["--compare", "native"]);
+fn beside_route_53_alone_we_are_sooner_and_see_a_brownout(emulator: Emulator) {
+    let reports = rehearse(emulator, &["region-outage", "brownout"], &["--compare", "native"]);
     let outage = &reports["region-outage"]["comparison"];
     let of = |controller: &str, metric: &str| {
         let metrics = &outage[controller]["metrics"];

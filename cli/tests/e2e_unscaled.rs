@@ -12,6 +12,7 @@ use std::{
 use serde_json::Value;
 use support::{
     aws::{CONTROL_REGION, OBSERVERS},
+    emulator::Emulator,
     lab::Lab,
     seconds,
 };
@@ -57,9 +58,11 @@ fn reach(rounds: &Rounds) -> u64 {
     rounds.keys().next_back().zip(rounds.keys().next()).map_or(0, |(last, first)| last - first)
 }
 
-#[test]
-fn eventbridges_minute_starts_the_checkers_and_no_round_is_missing() {
-    let lab = Lab::up(SCENARIO, 1);
+on_both!(eventbridges_minute_starts_the_checkers_and_no_round_is_missing);
+
+fn eventbridges_minute_starts_the_checkers_and_no_round_is_missing(emulator: Emulator) {
+    let _trial = emulator.tries("EventBridge's own minute, at life's speed");
+    let lab = Lab::up(emulator, SCENARIO, 1);
     let aws = lab.aws();
     for region in OBSERVERS {
         let rule = aws.rule(region, "pointsman-checker-every-minute");

@@ -73,4 +73,42 @@ impl Aws {
         let found = self.call("POST", "/", ("events", region), &headers, body.as_bytes());
         serde_json::from_slice(&found.body).unwrap()
     }
+
+    /// The hash of the code that a function runs.
+    pub(crate) fn code(&self, region: &str, function: &str) -> String {
+        let path = format!("/2015-03-31/functions/{function}/configuration");
+        let found = self.call("GET", &path, ("lambda", region), &[], b"");
+        let configuration: Value = serde_json::from_slice(&found.body).unwrap();
+        configuration["CodeSha256"].as_str().unwrap_or_else(|| panic!("{configuration}")).to_owned()
+    }
+
+    /// What kinds of things in a region have `word` in their names.
+    pub(crate) fn mentions(&self, region: &str, word: &str) -> Vec<&'static str> {
+        const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
+        const EVENTS: &str = "application/x-amz-json-1.1";
+        let post = |service, body: &str, headers: &[(&str, &str)]| {
+            self.call("POST", "/", (service, region), headers, body.as_bytes())
+        };
+        let events = |operation: &str| post("events", "{}", &[("X-Amz-Target", operation), ("Content-Type", EVENTS)]);
+        let answers = [
+            ("stacks", post("cloudformation", "Action=DescribeStacks&Version=2010-05-15", &[FORM])),
+            ("functions", self.call("GET", "/2015-03-31/functions/", ("lambda", region), &[], b"")),
+            ("rules", events("AWSEvents.ListRules")),
+            ("buses", events("AWSEvents.ListEventBuses")),
+            ("topics", post("sns", "Action=ListTopics&Version=2010-03-31", &[FORM])),
+        ];
+        let named = |answer: &Answer| {
+            assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+            String::from_utf8_lossy(&answer.body).contains(word)
+        };
+        let mut found: Vec<_> = answers.iter().filter(|(_, answer)| named(answer)).map(|(what, _)| *what).collect();
+        // Buckets are listed for all regions at once; ours end with their region's name.
+        let buckets = self.call("GET", "/", ("s3", region), &[], b"");
+        let buckets = String::from_utf8_lossy(&buckets.body).into_owned();
+        let mut names = buckets.split("<Name>").skip(1).filter_map(|rest| rest.split_once("</Name>"));
+        if names.any(|(name, _)| name.contains(word) && name.ends_with(region)) {
+            found.push("buckets");
+        }
+        found
+    }
 }

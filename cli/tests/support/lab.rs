@@ -16,7 +16,9 @@ use tempfile::TempDir;
 
 use super::{
     aws::Aws,
-    dns, http,
+    dns,
+    emulator::Emulator,
+    http,
     program::{self, Finished, Program, pointsman},
     seconds, workspace,
 };
@@ -60,6 +62,7 @@ impl Place {
 
 /// A lab that is up. Dropped, it is taken down.
 pub(crate) struct Lab {
+    emulator: Emulator,
     place: Place,
     artifacts: PathBuf,
     /// What `lab up` printed.
@@ -67,11 +70,11 @@ pub(crate) struct Lab {
 }
 
 impl Lab {
-    pub(crate) fn up(scenario: &str, speed: u32) -> Self {
+    pub(crate) fn up(emulator: Emulator, scenario: &str, speed: u32) -> Self {
         let place = Place::new();
         let artifacts = place.artifacts();
         fs::write(place.path().join("scenario.toml"), scenario).unwrap();
-        let mut lab = Self { place, artifacts, running: Value::Null };
+        let mut lab = Self { emulator, place, artifacts, running: Value::Null };
         let up = lab.up_again(speed).exits(0);
         lab.running = up.json();
         lab
@@ -81,13 +84,19 @@ impl Lab {
     pub(crate) fn up_again(&self, speed: u32) -> Finished {
         let speed = format!("--speed={speed}");
         let artifacts = format!("--artifacts={}", self.artifacts.display());
-        let arguments = ["lab", "up", "scenario.toml", &speed, &artifacts, "--output=json", "--no-progress"];
+        let emulator = format!("--emulator={}", self.emulator.name());
+        let arguments = ["lab", "up", "scenario.toml", &speed, &artifacts, &emulator, "--output=json", "--no-progress"];
         let mut up = Program::start(pointsman(self.place.path(), arguments));
         up.end(UP)
     }
 
     pub(crate) fn place(&self) -> &Path {
         self.place.path()
+    }
+
+    /// The folder with the functions that were deployed.
+    pub(crate) fn artifacts(&self) -> &Path {
+        &self.artifacts
     }
 
     pub(crate) fn text(&self, pointer: &str) -> &str {

@@ -3,6 +3,7 @@
 
 pub(crate) mod aws;
 pub(crate) mod dns;
+pub(crate) mod emulator;
 pub(crate) mod http;
 pub(crate) mod lab;
 pub(crate) mod program;

@@ -183,7 +183,7 @@ pub(super) fn test_answer(
         return Err(InvalidInput::Parameter(reason).into());
     }
     let values = |answer| match answer {
-        Answer::Records(sets) => (sets.into_iter().flat_map(|set| set.values).collect(), "NOERROR"),
+        Answer::Records(sets) => (sets.into_iter().flat_map(|set: Rrset| set.values).collect(), "NOERROR"),
         Answer::NoData => (Vec::new(), "NOERROR"),
         Answer::NxDomain => (Vec::new(), "NXDOMAIN"),
     };

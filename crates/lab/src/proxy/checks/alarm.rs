@@ -90,6 +90,7 @@ impl Followers {
                 profile: None,
                 region: Some("us-east-1".to_owned()),
                 endpoint_url: Some(format!("http://{}", self.upstream.address)),
+                caller: None,
             };
             Alarms::new(&Session::load(options).await.with_test_credentials())
         };

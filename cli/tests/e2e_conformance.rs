@@ -1,0 +1,89 @@
+//! What an emulator must be able to do besides drills: the same on each.
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test's name says what it shows, its panic where it failed")]
+
+mod support;
+
+use std::{fs, path::PathBuf};
+
+use serde_json::Value;
+use support::{
+    aws::{CONTROL_REGION, OBSERVERS},
+    emulator::Emulator,
+    lab::Lab,
+    seconds, until,
+};
+
+const FIRST: &str = "eu-west-1";
+const SCENARIO: &str = include_str!("../../scenarios/region-outage.toml");
+
+on_both!(what_is_deployed_again_is_what_runs, what_is_destroyed_is_gone);
+
+fn what_is_deployed_again_is_what_runs(emulator: Emulator) {
+    let _trial = emulator.tries("deploy again with changed code and configuration");
+    let lab = Lab::up(emulator, SCENARIO, 4);
+    let hash = |observer| lab.aws().observation(observer, lab.service()).map(|it| it["config"].clone());
+    let before = OBSERVERS.map(|observer| (hash(observer).unwrap(), lab.aws().code(observer, "pointsman-checker")));
+    let control = lab.aws().code(CONTROL_REGION, "pointsman-failover");
+
+    let config = changed_configuration(&lab);
+    let artifacts = changed_code(&lab);
+    let arguments =
+        ["deploy", "--yes", "--config", config.to_str().unwrap(), "--artifacts", artifacts.to_str().unwrap()];
+    let deployed = lab.run(&arguments).exits(0);
+    let updated = deployed.stderr.lines().filter(|line| line.ends_with(": updated")).count();
+    assert_eq!(updated, 4, "three observers and the control region: {deployed}");
+
+    for (observer, (config, code)) in OBSERVERS.into_iter().zip(before) {
+        assert_ne!(lab.aws().code(observer, "pointsman-checker"), code, "{observer} runs what it ran before");
+        until("an observation by the new configuration", seconds(30), || (hash(observer)? != config).then_some(()));
+    }
+    assert_ne!(lab.aws().code(CONTROL_REGION, "pointsman-failover"), control);
+    let status = until("every region to be healthy again", seconds(30), || {
+        let status = lab.run(&["status", "--output", "json"]);
+        (status.code() == Some(0)).then(|| status.json()[0].take())
+    });
+    assert_eq!((&status["active"], &status["epoch"]), (&Value::from(FIRST), &Value::from(0)), "{status:#}");
+    assert_eq!(lab.answering(), Some(FIRST));
+}
+
+fn changed_configuration(lab: &Lab) -> PathBuf {
+    let text = fs::read_to_string(lab.text("/config")).unwrap();
+    let changed = text.replace("up_after = 20", "up_after = 5");
+    assert_ne!(changed, text);
+    let path = lab.place().join("changed.toml");
+    fs::write(&path, changed).unwrap();
+    path
+}
+
+/// The same programs with a byte more, which no loader reads.
+fn changed_code(lab: &Lab) -> PathBuf {
+    let changed = lab.place().join("changed");
+    for function in ["checker", "failover"] {
+        let mut code = fs::read(lab.artifacts().join(function).join("bootstrap")).unwrap();
+        code.push(0);
+        fs::create_dir_all(changed.join(function)).unwrap();
+        fs::write(changed.join(function).join("bootstrap"), code).unwrap();
+    }
+    changed
+}
+
+fn what_is_destroyed_is_gone(emulator: Emulator) {
+    let _trial = emulator.tries("destroy leaves nothing, and deploy makes it again");
+    let lab = Lab::up(emulator, SCENARIO, 4);
+    let aws = lab.aws();
+    let regions = || OBSERVERS.into_iter().chain([CONTROL_REGION]);
+    for region in regions() {
+        assert!(!aws.mentions(region, "pointsman").is_empty(), "{region} has what was deployed");
+    }
+    lab.run(&["destroy", "--yes", "--delete-state"]).exits(0);
+    for region in regions() {
+        assert_eq!(aws.mentions(region, "pointsman"), Vec::<&str>::new(), "left in {region}");
+    }
+    assert_eq!(lab.answering(), Some(FIRST), "records are not the stack's");
+
+    lab.deploy().exits(0);
+    until("every region to be healthy again", seconds(60), || {
+        (lab.run(&["status", "--output", "json"]).code() == Some(0)).then_some(())
+    });
+    assert_eq!(lab.answering(), Some(FIRST));
+}
