@@ -14,6 +14,7 @@ use std::{
 use serde_json::{Value, json};
 use support::{
     dns,
+    emulator::Emulator,
     lab::Lab,
     program::{self, Finished, Program},
     seconds, until, workspace,
@@ -60,7 +61,7 @@ fn the_aws_command_line_and_boto3_find_a_route53() {
         needs::not_run("the aws command line and boto3 from PyPI");
         return;
     };
-    let lab = Lab::up(include_str!("../../scenarios/region-outage.toml"), 4);
+    let lab = Lab::up(Emulator::Ministack, include_str!("../../scenarios/region-outage.toml"), 4);
     let zone = clients.aws(&lab, &["create-hosted-zone", "--name", "clients.test", "--caller-reference", "clients"]);
     let zone = zone.exits(0).json()["HostedZone"]["Id"].as_str().unwrap().trim_start_matches("/hostedzone/").to_owned();
     let (first, other) = (address(&lab, FIRST), address(&lab, OTHER));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::{Response, StatusCode};
-use route53::{Answer, Draw, InvalidInput, Name, RecordType};
+use route53::{Answer, Draw, InvalidInput, Name, RecordType, Rrset};
 use serde::{Deserialize, Serialize};
 
 use super::Call;
