@@ -1,6 +1,6 @@
 //! An observer's pure part: reports → verdict, rounds in a row, when to send an event, when to write.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
     Answering, ConfigHash, DnsName, Fault, OBSERVATION_FORMAT, Observation, ObserverName, Period, Policy, ProbeReport,
@@ -51,6 +51,8 @@ pub struct Measured {
     pub at: Timestamp,
     /// The probes of each region.
     pub regions: BTreeMap<RegionName, Vec<ProbeReport>>,
+    /// The regions whose anomaly score raises an alert.
+    pub anomalous: BTreeSet<RegionName>,
     /// Where the authoritative servers point.
     pub answering: Answering,
 }
@@ -85,7 +87,8 @@ pub fn follow(previous: Option<&Observation>, measured: Measured, quiet: u64) ->
             (view.verdict == verdict).then(|| (view.streak.saturating_add(counted), view.since))
         });
         let (streak, since) = before.unwrap_or((1, measured.at));
-        (region, RegionView { verdict, streak, since, probes })
+        let anomalous = measured.anomalous.contains(&region);
+        (region, RegionView { verdict, streak, since, anomalous, probes })
     });
     Observation {
         format: OBSERVATION_FORMAT,
@@ -146,6 +149,7 @@ mod tests {
             round: Round(round),
             at: Timestamp::from_second(i64::try_from(round).unwrap() * 10).unwrap(),
             regions: BTreeMap::from([("us-east-1".parse().unwrap(), reports.to_vec())]),
+            anomalous: BTreeSet::new(),
             answering: Answering::Unknown,
         }
     }

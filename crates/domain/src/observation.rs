@@ -163,6 +163,9 @@ pub struct RegionView {
     pub streak: u32,
     /// When the streak began, by the observer's clock.
     pub since: Timestamp,
+    /// Whether the observer's anomaly score raises an alert: it may shorten a count, and nothing else.
+    #[serde(default)]
+    pub anomalous: bool,
     /// What the verdict rests on.
     pub probes: Vec<ProbeReport>,
 }
