@@ -89,6 +89,10 @@ pub(crate) enum Command {
     Failover(Failover),
     /// Move a service's traffic back to its preferred region by hand
     Failback(Failback),
+    /// Carry out the plan that is recommended under an epoch
+    Approve(Approve),
+    /// Say that you have seen the last automatic failover, or the alarm: others may follow
+    Acknowledge(Acknowledge),
     /// Stop decisions everywhere at once; probing goes on
     Pause(Pause),
     /// Let decisions go on
@@ -248,6 +252,26 @@ pub(crate) struct OrderOptions {
     /// A safety rule to override, by its code; may be given several times
     #[arg(long, value_name = "RULE")]
     pub(crate) force: Vec<String>,
+    /// Move although the target's data are further behind than the RPO allows, or nobody knows how far
+    #[arg(long)]
+    pub(crate) accept_data_loss: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Approve {
+    /// The epoch, as the recommendation gave it
+    #[arg(value_name = "EPOCH")]
+    pub(crate) epoch: u64,
+    /// The service, where there are several
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service: Option<DnsName>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Acknowledge {
+    /// This service only
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service: Option<DnsName>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -62,6 +62,8 @@ async fn run(args: &Args, printer: &Printer) -> Result<exit::Code, error::CliErr
         Command::Destroy(destroy) => commands::deploy::destroy(global, destroy, printer).await,
         Command::Failover(order) => commands::order::failover(global, order, printer).await,
         Command::Failback(order) => commands::order::failback(global, order, printer).await,
+        Command::Approve(approve) => commands::order::approve(global, approve, printer).await,
+        Command::Acknowledge(it) => commands::acknowledge::run(global, it, printer).await,
         Command::Pause(pause) => commands::pause::pause(global, pause, printer).await,
         Command::Resume(resume) => commands::pause::resume(global, resume, printer).await,
         Command::Schema(schema) => Ok(commands::print::schema(schema, printer)),

@@ -10,7 +10,7 @@ use support::{
     workspace,
 };
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 19] = [
     "",
     "drill",
     "lab",
@@ -24,6 +24,8 @@ const COMMANDS: [&str; 17] = [
     "destroy",
     "failover",
     "failback",
+    "approve",
+    "acknowledge",
     "pause",
     "resume",
     "schema",

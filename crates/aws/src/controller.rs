@@ -3,12 +3,12 @@
 //! The failover Lambda runs it once an invocation, the command line until a plan has ended. Both go
 //! through the same conditional write and the same fenced change batch, so any number may run at once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use decision::{Action, Decision, Event, Evidence, NativeHealth, Order, Outcome, Sighting};
 use domain::{
-    Answering, AuditEntry, AuditKind, ConfigHash, Deployment, HoldReason, NativeChecks, ObserverName, Paused, Plan,
-    Service, ServiceState, Verdict,
+    Answering, AuditEntry, AuditKind, ConfigHash, Deployment, Epoch, HoldReason, NativeChecks, ObserverName, Paused,
+    Plan, Service, ServiceState, Verdict,
 };
 use futures::future::join_all;
 use jiff::Timestamp;
@@ -163,6 +163,34 @@ impl Controller {
         Err(TickError::Raced(service.name.clone()).into())
     }
 
+    /// Takes and applies the plan that was recommended under this epoch.
+    pub async fn approve(&self, service: &Service, epoch: Epoch, by: &str) -> Result<(Plan, ServiceState), OrderError> {
+        for _ in 0..RACES {
+            let (state, version) = self.load(service).await?;
+            let evidence = self.evidence(service, &state).await?;
+            let plan = decision::approve(service, &state, &evidence, Timestamp::now(), epoch, by)
+                .map_err(OrderError::Refused)?;
+            if let Some(state) = self.take(service, &state, plan.clone(), &version).await? {
+                return Ok((plan, state));
+            }
+        }
+        Err(TickError::Raced(service.name.clone()).into())
+    }
+
+    /// Notes that a person has seen the last automatic failover, or the alarm; whether there was anything to see.
+    pub async fn acknowledge(&self, service: &Service, by: &str) -> Result<(ServiceState, bool), TickError> {
+        for _ in 0..RACES {
+            let (state, version) = self.load(service).await?;
+            let Some((after, audit)) = decision::acknowledge(&state, service, by) else {
+                return Ok((state, false));
+            };
+            if let Some(state) = self.save(after, &version, audit).await? {
+                return Ok((state, true));
+            }
+        }
+        Err(TickError::Raced(service.name.clone()))
+    }
+
     /// Stops decisions, or lets them go on with `None`.
     pub async fn set_paused(
         &self,
@@ -211,7 +239,15 @@ impl Controller {
         } else {
             self.switch.native(self.checks(service)?).await
         };
-        Ok(Evidence { config: self.hash.clone(), observers: self.observers.clone(), sightings, answering, native })
+        Ok(Evidence {
+            config: self.hash.clone(),
+            observers: self.observers.clone(),
+            sightings,
+            answering,
+            native,
+            // Nothing measures it yet: under an RPO only a person moves traffic.
+            lag: BTreeMap::new(),
+        })
     }
 
     /// Wins the conditional write, or returns `None`; then applies the plan at once, since a taken plan helps nobody.
