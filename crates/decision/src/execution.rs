@@ -176,9 +176,13 @@ fn advance(state: &mut ServiceState, service: &Service, event: Event, now: Times
         }
         // The plan's own fence is no other executor's, and the expected one means that nobody was first.
         (Event::Superseded { found }, _) if found != plan.fence() && found != plan.expects.fence => {
+            let newer = epoch_in(&found).is_none_or(|found| found >= plan.epoch);
             abandon(state, service);
-            // Whoever was first has moved traffic just now; the cooldown keeps us from moving it again.
-            state.last_switch = Some(now);
+            // Whoever was first has moved traffic just now; the cooldown keeps us from moving it again. An older plan
+            // took effect unnoticed, by an executor that stalled while it was given up: when, nobody knows.
+            if newer {
+                state.last_switch = Some(now);
+            }
             state.epoch = state.epoch.max(epoch_in(&found).unwrap_or_default());
             let why = format!("superseded: the zone's record says `{found}`");
             state.fence = found;

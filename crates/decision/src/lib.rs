@@ -9,6 +9,8 @@ mod evidence;
 mod execution;
 #[cfg(test)]
 mod fixture;
+#[cfg(test)]
+mod model;
 mod observe;
 mod order;
 #[cfg(test)]

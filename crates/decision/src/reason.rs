@@ -28,9 +28,21 @@ fn hold(code: HoldCode, text: String) -> HoldReason {
     HoldReason { code, text }
 }
 
-/// The time of day, as it stands in a log.
-fn clock(at: Timestamp) -> impl fmt::Display {
-    at.strftime("%H:%M:%S UTC")
+/// The time of day, as it stands in a log: `10:15:00 UTC`.
+fn clock(at: Timestamp) -> String {
+    let mut text = String::with_capacity(16);
+    push_clock(&mut text, at);
+    text
+}
+
+fn push_clock(text: &mut String, at: Timestamp) {
+    let seconds = u32::try_from(at.as_second().rem_euclid(86_400)).expect("a day has fewer seconds than 2³²");
+    for (part, before) in [(seconds / 3600, ""), (seconds / 60 % 60, ":"), (seconds % 60, ":")] {
+        text.push_str(before);
+        text.push_str(if part < 10 { "0" } else { "" });
+        push_number(text, part);
+    }
+    text.push_str(" UTC");
 }
 
 /// `a, b and c`.
@@ -54,7 +66,7 @@ fn push_count(text: &mut String, count: usize) {
 
 /// `us-east-1 is down for 2 of 3 observers (a and b)`.
 pub(crate) fn seen(tally: &Tally<'_>, what: VerdictAs) -> String {
-    let mut text = String::with_capacity(160);
+    let mut text = String::with_capacity(200);
     push_seen(&mut text, tally, what);
     text
 }
@@ -200,15 +212,19 @@ pub(crate) fn active_unknown(scene: &Scene<'_>) -> HoldReason {
 }
 
 pub(crate) fn counting(active: &Tally<'_>, scene: &Scene<'_>) -> HoldReason {
-    let policy = &scene.service.policy;
-    let alone = policy.corroborate && active.signal().is_none() && !active.has_signal();
+    let alone = !active.is_corroborated() && !active.has_signal();
     let needed = if alone { active.rounds_alone() } else { active.down_after() };
-    let text = format!(
-        "{}, for {} of {needed} rounds in a row{}",
-        seen(active, VerdictAs::Down),
-        active.rounds(VerdictAs::Down),
-        earliest(scene)
-    );
+    let mut text = seen(active, VerdictAs::Down);
+    text.push_str(", for ");
+    push_number(&mut text, active.rounds(VerdictAs::Down));
+    text.push_str(" of ");
+    push_number(&mut text, needed);
+    text.push_str(" rounds in a row");
+    if let Some(at) = scene.earliest_failover() {
+        text.push_str("; a failover could happen at ");
+        push_clock(&mut text, at);
+        text.push_str(" at the earliest");
+    }
     hold(HoldCode::Counting, text)
 }
 

@@ -215,7 +215,7 @@ impl<'a> Tally<'a> {
     }
 
     /// The same without the words.
-    fn is_corroborated(&self) -> bool {
+    pub(crate) fn is_corroborated(&self) -> bool {
         !self.policy.corroborate
             || self.native == NativeHealth::Unhealthy
             || self.failing.has_two_kinds(self.probes)

@@ -203,6 +203,17 @@ fn whoever_was_first_is_believed() {
 }
 
 #[test]
+fn an_older_plan_that_took_effect_unnoticed_costs_no_cooldown() {
+    let mut world = taken();
+    world.state.epoch = Epoch(3);
+    world.state.in_flight.as_mut().unwrap().plan.epoch = Epoch(3);
+    let found = "epoch=2 plan=e2-0badcafe";
+    let world = world.then(Event::Superseded { found: found.into() });
+    assert_eq!((world.state.epoch, world.state.fence.as_str(), world.state.last_switch), (Epoch(3), found, None));
+    assert_eq!((world.plan().epoch, world.plan().expects.fence.as_str()), (Epoch(4), found));
+}
+
+#[test]
 fn its_own_fence_or_the_expected_one_supersedes_nothing() {
     let world = taken();
     let (own, expected) = (world.in_flight().plan.fence(), world.in_flight().plan.expects.fence.clone());
