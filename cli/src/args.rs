@@ -72,6 +72,8 @@ pub(crate) enum Output {
 pub(crate) enum Command {
     /// Rehearse an outage on this machine: real functions, emulated AWS, real DNS answers, real clients
     Drill(Drill),
+    /// Rehearse in virtual time: the same decisions, a world of faults for each seed, or days of bad weather
+    Simulate(Simulate),
     /// Keep a lab running to play with
     #[command(subcommand)]
     Lab(LabCommand),
@@ -149,6 +151,22 @@ pub(crate) struct Drill {
     /// Where report.html, report.md and report.json go
     #[arg(long, value_name = "DIR", default_value = ".pointsman/report")]
     pub(crate) report: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Simulate {
+    /// A scenario's or an incident's name or file, or `all` [default: region-outage]
+    #[arg(value_name = "SCENARIO")]
+    pub(crate) scenario: Option<String>,
+    /// The first seed [default: the scenario's]
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Live through it this often, with a seed more each time
+    #[arg(long, value_name = "K", default_value = "1", value_parser = clap::value_parser!(u64).range(1..), conflicts_with = "hours")]
+    pub(crate) seeds: u64,
+    /// Live through so many hours of flapping, lost packets, failing observers and outages instead, in whole days
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) hours: Option<u64>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -54,6 +54,7 @@ async fn run(args: &Args, printer: &Printer) -> Result<exit::Code, error::CliErr
     let global = &args.global;
     match &args.command {
         Command::Drill(drill) => commands::drill::run(drill, printer).await,
+        Command::Simulate(it) => commands::simulate::simulate(it, printer),
         Command::Lab(lab) => commands::lab::run(lab, printer).await,
         Command::Init(init) => commands::init::run(global, init, printer),
         Command::Check(check) => commands::check::run(global, check, printer).await,

@@ -10,9 +10,10 @@ use support::{
     workspace,
 };
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "",
     "drill",
+    "simulate",
     "lab",
     "lab up",
     "lab down",

@@ -10,4 +10,5 @@ pub(crate) mod order;
 pub(crate) mod pause;
 pub(crate) mod print;
 pub(crate) mod region;
+pub(crate) mod simulate;
 pub(crate) mod status;

@@ -25,6 +25,6 @@ pub use decide::{Decision, Outcome, decide};
 pub use evidence::{Evidence, Hearing, NativeHealth, Sighting, Silence};
 pub use execution::{Action, Event, acknowledge, next, note, settle, take};
 pub use observe::{Measured, follow, needs_event, needs_write, verdict};
-pub use order::{Order, order};
+pub use order::{Order, may_force, order};
 pub use records::{RecordsError, change_batch, fence_in, fence_set, is_ours, names, record_sets, slots_in};
 pub use tally::{Signal, Tally, Vote};

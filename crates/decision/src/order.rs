@@ -56,8 +56,13 @@ pub fn order(
     Ok(Draft { kind, from, to: target.region, because }.plan(&scene, order.by.clone(), forced))
 }
 
-const fn may_force(code: HoldCode) -> bool {
-    !matches!(code, HoldCode::AlreadyThere | HoldCode::UnknownRegion | HoldCode::PlanInFlight)
+/// Whether a person may override a rule: there would be nothing to do, nowhere to go, or two plans at once otherwise.
+#[must_use]
+pub const fn may_force(code: HoldCode) -> bool {
+    !matches!(
+        code,
+        HoldCode::AlreadyThere | HoldCode::UnknownRegion | HoldCode::PlanInFlight | HoldCode::NotRecommended
+    )
 }
 
 #[cfg(test)]

@@ -239,7 +239,7 @@ pub(crate) fn not_corroborated(active: &Tally<'_>, scene: &Scene<'_>) -> HoldRea
         let probes = match failing.as_slice() {
             [] => "no single probe fails for a quorum".to_owned(),
             [one] => format!("only the probe {one} fails for a quorum"),
-            more => format!("the probes {} fail for a quorum", list(more)),
+            more => format!("the probes {} fail for a quorum, not two kinds of them for long enough", list(more)),
         };
         format!("but no independent signal agrees: Route 53's own check is {native}, and {probes}")
     } else {

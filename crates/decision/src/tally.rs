@@ -30,7 +30,7 @@ pub enum Signal<'a> {
     NotAsked,
     /// Route 53's own check is unhealthy.
     NativeCheck,
-    /// These probes each fail for a quorum.
+    /// These probes, of more than one kind, each fail for a quorum, for `down_after` rounds.
     Probes(Vec<&'a ProbeName>),
     /// None can be had; everyone who knows says down, for twice `down_after`.
     Unanimity,
@@ -53,7 +53,9 @@ pub struct Tally<'a> {
     pub well: Option<f64>,
     policy: &'a Policy,
     probes: &'a [Probe],
+    /// Those that fail for a quorum now, and have for `down_after` rounds.
     failing: Probes,
+    lasting: Probes,
 }
 
 /// Places in a service's list of probes, a bit each; more than 128 probes are not told apart from none.
@@ -74,6 +76,19 @@ impl Probes {
         let mut all = self.of(probes);
         all.next().is_some_and(|first| all.any(|other| !same_kind(&first.kind, &other.kind)))
     }
+}
+
+fn fails(policy: &Policy, report: &ProbeReport) -> bool {
+    match report.status {
+        ProbeStatus::Ok => false,
+        ProbeStatus::Degraded => policy.degraded_counts_as == VerdictAs::Down,
+        ProbeStatus::Failed => !is_own(report),
+    }
+}
+
+/// Rounds in a row in which a probe has failed; an observer that does not count them means its verdict's.
+fn failing_for(view: &RegionView, report: &ProbeReport) -> u32 {
+    if view.failing.is_empty() { view.streak } else { view.failing.get(&report.probe).copied().unwrap_or(0) }
 }
 
 fn same_kind(one: &ProbeKind, other: &ProbeKind) -> bool {
@@ -125,26 +140,27 @@ impl<'a> Tally<'a> {
             policy: &service.policy,
             probes: &service.probes,
             failing: Probes::default(),
+            lasting: Probes::default(),
         };
         if tally.is_down() {
-            tally.failing = tally.probes_of_a_quorum(|policy, report| match report.status {
-                ProbeStatus::Ok => false,
-                ProbeStatus::Degraded => policy.degraded_counts_as == VerdictAs::Down,
-                ProbeStatus::Failed => !is_own(report),
+            let needed = tally.down_after();
+            tally.failing = tally.probes_of_a_quorum(|policy, _, report| fails(policy, report));
+            tally.lasting = tally.probes_of_a_quorum(|policy, view, report| {
+                fails(policy, report) && failing_for(view, report) >= needed
             });
         }
         tally
     }
 
     /// The probes of which a quorum says this.
-    fn probes_of_a_quorum(&self, says: impl Fn(&Policy, &ProbeReport) -> bool) -> Probes {
+    fn probes_of_a_quorum(&self, says: impl Fn(&Policy, &RegionView, &ProbeReport) -> bool) -> Probes {
         let mut found = Probes::default();
         for (place, probe) in self.probes.iter().enumerate() {
             let of = |vote: &&Vote<'_>| {
                 let reports = &vote.view.probes;
                 let at_its_place = reports.get(place).filter(|report| report.probe == probe.name);
                 let report = at_its_place.or_else(|| reports.iter().find(|report| report.probe == probe.name));
-                report.is_some_and(|report| says(self.policy, report))
+                report.is_some_and(|report| says(self.policy, vote.view, report))
             };
             if self.votes.iter().filter(of).count() >= self.policy.quorum {
                 found.add(place);
@@ -197,7 +213,7 @@ impl<'a> Tally<'a> {
     #[must_use]
     pub fn has_signal(&self) -> bool {
         self.native != NativeHealth::Unknown
-            || self.probes_of_a_quorum(|_, report| !is_own(report)).has_two_kinds(self.probes)
+            || self.probes_of_a_quorum(|_, _, report| !is_own(report)).has_two_kinds(self.probes)
     }
 
     /// What agrees that the region is down.
@@ -207,8 +223,8 @@ impl<'a> Tally<'a> {
             Some(Signal::NotAsked)
         } else if self.native == NativeHealth::Unhealthy {
             Some(Signal::NativeCheck)
-        } else if self.failing.has_two_kinds(self.probes) {
-            Some(Signal::Probes(self.failing_probes()))
+        } else if self.lasting.has_two_kinds(self.probes) {
+            Some(Signal::Probes(self.lasting.of(self.probes).map(|probe| &probe.name).collect()))
         } else {
             (self.is_unanimous() && !self.has_signal()).then_some(Signal::Unanimity)
         }
@@ -218,7 +234,7 @@ impl<'a> Tally<'a> {
     pub(crate) fn is_corroborated(&self) -> bool {
         !self.policy.corroborate
             || self.native == NativeHealth::Unhealthy
-            || self.failing.has_two_kinds(self.probes)
+            || self.lasting.has_two_kinds(self.probes)
             || (self.is_unanimous() && !self.has_signal())
     }
 

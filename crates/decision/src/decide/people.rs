@@ -184,6 +184,24 @@ fn two_probes_of_one_kind_are_one_signal() {
 }
 
 #[test]
+fn a_second_probe_that_fails_must_have_failed_for_as_long() {
+    let mut world = World::new();
+    world.all("us-east-1", Down, 9);
+    world.native("us-east-1", NativeHealth::Healthy);
+    let mut counts = |http: u32, tcp: u32| {
+        for observer in crate::fixture::OBSERVERS {
+            let view = world.sighting(observer).observation.regions.get_mut("us-east-1").unwrap();
+            view.failing = [("http", http), ("tcp", tcp)].map(|(name, n)| (name.parse().unwrap(), n)).into();
+        }
+        world.decide().outcome
+    };
+    let Outcome::Hold(reasons) = counts(9, 2) else { panic!("the second has failed for two rounds of three") };
+    assert_eq!(reasons[0].code, HoldCode::NotCorroborated);
+    assert!(reasons[0].text.ends_with("http and tcp fail for a quorum, not two kinds of them for long enough"));
+    assert!(matches!(counts(9, 3), Outcome::Plan(_)));
+}
+
+#[test]
 fn a_second_probe_that_nobody_could_make_is_no_dissent() {
     let mut world = World::new();
     world.all("us-east-1", Down, 6);
