@@ -72,6 +72,8 @@ pub(crate) enum Output {
 pub(crate) enum Command {
     /// Rehearse an outage on this machine: real functions, emulated AWS, real DNS answers, real clients
     Drill(Drill),
+    /// Rehearse in virtual time: the same decisions, a world of faults for each seed, or days of bad weather
+    Simulate(Simulate),
     /// Keep a lab running to play with
     #[command(subcommand)]
     Lab(LabCommand),
@@ -89,6 +91,10 @@ pub(crate) enum Command {
     Failover(Failover),
     /// Move a service's traffic back to its preferred region by hand
     Failback(Failback),
+    /// Carry out the plan that is recommended under an epoch
+    Approve(Approve),
+    /// Say that you have seen the last automatic failover, or the alarm: others may follow
+    Acknowledge(Acknowledge),
     /// Stop decisions everywhere at once; probing goes on
     Pause(Pause),
     /// Let decisions go on
@@ -145,6 +151,22 @@ pub(crate) struct Drill {
     /// Where report.html, report.md and report.json go
     #[arg(long, value_name = "DIR", default_value = ".pointsman/report")]
     pub(crate) report: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Simulate {
+    /// A scenario's or an incident's name or file, or `all` [default: region-outage]
+    #[arg(value_name = "SCENARIO")]
+    pub(crate) scenario: Option<String>,
+    /// The first seed [default: the scenario's]
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Live through it this often, with a seed more each time
+    #[arg(long, value_name = "K", default_value = "1", value_parser = clap::value_parser!(u64).range(1..), conflicts_with = "hours")]
+    pub(crate) seeds: u64,
+    /// Live through so many hours of flapping, lost packets, failing observers and outages instead, in whole days
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) hours: Option<u64>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -248,6 +270,26 @@ pub(crate) struct OrderOptions {
     /// A safety rule to override, by its code; may be given several times
     #[arg(long, value_name = "RULE")]
     pub(crate) force: Vec<String>,
+    /// Move although the target's data are further behind than the RPO allows, or nobody knows how far
+    #[arg(long)]
+    pub(crate) accept_data_loss: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Approve {
+    /// The epoch, as the recommendation gave it
+    #[arg(value_name = "EPOCH")]
+    pub(crate) epoch: u64,
+    /// The service, where there are several
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service: Option<DnsName>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Acknowledge {
+    /// This service only
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service: Option<DnsName>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use aws::{AwsError, DeployError, OrderError, RemoteError, StartError, StoreError, SwitchError, TickError};
-use domain::ConfigError;
+use domain::{ConfigError, HoldCode};
 use lab::{drill::DrillError, package::PackageError, region::RegionError, stage::StageError};
 use probe::ProbeError;
 use scenario::catalog::FindError;
+use simulation::SimulationError;
 
 use crate::exit;
 
@@ -42,6 +43,8 @@ pub(crate) enum CliError {
     #[error(transparent)]
     Scenario(#[from] FindError),
     #[error(transparent)]
+    Simulation(#[from] SimulationError),
+    #[error(transparent)]
     Package(#[from] PackageError),
     #[error(transparent)]
     Stage(#[from] StageError),
@@ -68,6 +71,7 @@ impl CliError {
             | Self::Usage(_)
             | Self::NotConfirmed
             | Self::Scenario(_)
+            | Self::Simulation(_)
             | Self::Drill(DrillError::Nothing(_)) => exit::USAGE,
             Self::Order(OrderError::Refused(_)) => exit::REFUSED,
             Self::NotVerified { .. } | Self::Drill(DrillError::NotSteady { .. }) => exit::UNHEALTHY,
@@ -99,7 +103,10 @@ impl CliError {
                 "`pointsman schema config` prints every key that there is"
             }
             Self::NotConfirmed => "answer `y`, or pass --yes where nobody can answer",
-            Self::Order(OrderError::Refused(_)) => {
+            Self::Order(OrderError::Refused(reasons)) if reasons.iter().any(|it| it.code == HoldCode::DataLoss) => {
+                "--accept-data-loss overrides that rule. It is kept in the audit trail"
+            }
+            Self::Order(OrderError::Refused(reasons)) if reasons.iter().all(|it| decision::may_force(it.code)) => {
                 "a rule can be overridden by its code in brackets: --force CODE. That is kept in the audit trail"
             }
             Self::NotVerified { .. } => "`pointsman status --explain` shows what answers now",

@@ -54,6 +54,7 @@ async fn run(args: &Args, printer: &Printer) -> Result<exit::Code, error::CliErr
     let global = &args.global;
     match &args.command {
         Command::Drill(drill) => commands::drill::run(drill, printer).await,
+        Command::Simulate(it) => commands::simulate::simulate(it, printer),
         Command::Lab(lab) => commands::lab::run(lab, printer).await,
         Command::Init(init) => commands::init::run(global, init, printer),
         Command::Check(check) => commands::check::run(global, check, printer).await,
@@ -62,6 +63,8 @@ async fn run(args: &Args, printer: &Printer) -> Result<exit::Code, error::CliErr
         Command::Destroy(destroy) => commands::deploy::destroy(global, destroy, printer).await,
         Command::Failover(order) => commands::order::failover(global, order, printer).await,
         Command::Failback(order) => commands::order::failback(global, order, printer).await,
+        Command::Approve(approve) => commands::order::approve(global, approve, printer).await,
+        Command::Acknowledge(it) => commands::acknowledge::run(global, it, printer).await,
         Command::Pause(pause) => commands::pause::pause(global, pause, printer).await,
         Command::Resume(resume) => commands::pause::resume(global, resume, printer).await,
         Command::Schema(schema) => Ok(commands::print::schema(schema, printer)),

@@ -10,9 +10,10 @@ use support::{
     workspace,
 };
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 20] = [
     "",
     "drill",
+    "simulate",
     "lab",
     "lab up",
     "lab down",
@@ -24,6 +25,8 @@ const COMMANDS: [&str; 17] = [
     "destroy",
     "failover",
     "failback",
+    "approve",
+    "acknowledge",
     "pause",
     "resume",
     "schema",

@@ -1,5 +1,6 @@
 //! One file a group of commands.
 
+pub(crate) mod acknowledge;
 pub(crate) mod check;
 pub(crate) mod deploy;
 pub(crate) mod drill;
@@ -9,4 +10,5 @@ pub(crate) mod order;
 pub(crate) mod pause;
 pub(crate) mod print;
 pub(crate) mod region;
+pub(crate) mod simulate;
 pub(crate) mod status;

@@ -1,14 +1,14 @@
-//! `failover` and `failback`: the same plan, fences and checks as the failover Lambda's.
+//! `failover`, `failback` and `approve`: the same plan, fences and checks as the failover Lambda's.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use aws::Controller;
 use decision::Order;
-use domain::{Actor, HoldCode, Plan, RegionName, Service, ServiceState};
+use domain::{Actor, Epoch, HoldCode, Plan, RegionName, Service, ServiceState};
 use serde_json::json;
 
 use crate::{
-    args::{Failback, Failover, Global, OrderOptions},
+    args::{Approve, Failback, Failover, Global, OrderOptions},
     error::CliError,
     exit,
     printer::Printer,
@@ -30,7 +30,10 @@ async fn run(
     options: &OrderOptions,
     printer: &Printer,
 ) -> Result<exit::Code, CliError> {
-    let forced = forced(&options.force)?;
+    let mut forced = forced(&options.force)?;
+    if options.accept_data_loss {
+        forced.insert(HoldCode::DataLoss);
+    }
     let target = Target::load(global, printer).await?;
     let (_, controller) = target.controller().await?;
     let service = service(controller.services(), options.service.as_ref())?;
@@ -45,7 +48,26 @@ async fn run(
     printer.line(&show(&plan));
     confirm(options.yes, "Carry it out?", printer)?;
     let (plan, state) = controller.carry_out(service, &order).await?;
-    let state = follow(&controller, service, &plan, state, printer).await?;
+    finish(&controller, service, &plan, state, printer).await
+}
+
+pub(crate) async fn approve(global: &Global, args: &Approve, printer: &Printer) -> Result<exit::Code, CliError> {
+    let target = Target::load(global, printer).await?;
+    let (_, controller) = target.controller().await?;
+    let service = service(controller.services(), args.service.as_ref())?;
+    let (plan, state) = controller.approve(service, Epoch(args.epoch), &who()).await?;
+    printer.line(&show(&plan));
+    finish(&controller, service, &plan, state, printer).await
+}
+
+async fn finish(
+    controller: &Controller,
+    service: &Service,
+    plan: &Plan,
+    state: ServiceState,
+    printer: &Printer,
+) -> Result<exit::Code, CliError> {
+    let state = follow(controller, service, plan, state, printer).await?;
     let result = json!({ "plan": plan, "phase": state.phase, "active": state.active, "verified": true });
     printer.result(&result, || {
         format!("{}: {} answers on every name server; plan {} is verified", service.name, state.active, plan.id)
@@ -54,6 +76,9 @@ async fn run(
 }
 
 fn forced(codes: &[String]) -> Result<BTreeSet<HoldCode>, CliError> {
+    if codes.iter().any(|code| code == HoldCode::DataLoss.as_str()) {
+        return Err(CliError::Usage("--force: data loss is accepted with `--accept-data-loss`".to_owned()));
+    }
     let parse = |code: &String| {
         serde_json::from_value(json!(code)).map_err(|_| {
             CliError::Usage(format!("--force: there is no rule `{code}`; a refusal names its rules in brackets"))

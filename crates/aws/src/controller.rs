@@ -10,8 +10,8 @@ use std::{
 
 use decision::{Action, Decision, Event, Evidence, NativeHealth, Order, Outcome, Sighting};
 use domain::{
-    Answering, AuditEntry, AuditKind, ConfigHash, Deployment, DnsName, HoldReason, NativeChecks, ObserverName, Paused, Plan,
-    Service, ServiceState,
+    Answering, AuditEntry, AuditKind, ConfigHash, Deployment, DnsName, Epoch, HoldReason, NativeChecks, ObserverName,
+    Paused, Plan, Service, ServiceState,
 };
 use futures::future::join_all;
 use jiff::Timestamp;
@@ -198,6 +198,34 @@ impl Controller {
         Err(TickError::Raced(service.name.clone()).into())
     }
 
+    /// Takes and applies the plan that was recommended under this epoch.
+    pub async fn approve(&self, service: &Service, epoch: Epoch, by: &str) -> Result<(Plan, ServiceState), OrderError> {
+        for _ in 0..RACES {
+            let (state, version) = self.load(service).await?;
+            let evidence = self.evidence(service, &state).await?;
+            let plan = decision::approve(service, &state, &evidence, Timestamp::now(), epoch, by)
+                .map_err(OrderError::Refused)?;
+            if let Some(state) = self.take(service, &state, plan.clone(), &version).await? {
+                return Ok((plan, state));
+            }
+        }
+        Err(TickError::Raced(service.name.clone()).into())
+    }
+
+    /// Notes that a person has seen the last automatic failover, or the alarm; whether there was anything to see.
+    pub async fn acknowledge(&self, service: &Service, by: &str) -> Result<(ServiceState, bool), TickError> {
+        for _ in 0..RACES {
+            let (state, version) = self.load(service).await?;
+            let Some((after, audit)) = decision::acknowledge(&state, service, by) else {
+                return Ok((state, false));
+            };
+            if let Some(state) = self.save(after, &version, audit).await? {
+                return Ok((state, true));
+            }
+        }
+        Err(TickError::Raced(service.name.clone()))
+    }
+
     /// Stops decisions, or lets them go on with `None`.
     pub async fn set_paused(
         &self,
@@ -237,7 +265,9 @@ impl Controller {
             tokio::join!(self.store.observations(&service.name, &self.observers), self.prober.answering(service));
         let native = service.regions.iter().map(|region| (region.name.clone(), NativeHealth::Unknown)).collect();
         let (config, observers) = (self.hash.clone(), self.observers.clone());
-        let mut evidence = Evidence { config, observers, sightings: sightings?, answering, native };
+        // Nothing measures the lag yet: under an RPO only a person moves traffic.
+        let mut evidence =
+            Evidence { config, observers, sightings: sightings?, answering, native, lag: BTreeMap::new() };
         let asks = match ask {
             AskNative::Never => false,
             AskNative::IfItMatters => native_matters(service, state, &evidence, Timestamp::now()),

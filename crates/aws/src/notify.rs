@@ -77,6 +77,9 @@ fn message(entry: &AuditEntry) -> Option<(String, String)> {
         AuditKind::Abandoned { plan, why } => (format!("{service}: plan {plan} was abandoned"), why.clone()),
         AuditKind::Paused { by, reason } => (format!("{service}: paused by {by}"), reason.clone()),
         AuditKind::Resumed { by } => (format!("{service}: resumed by {by}"), "decisions go on".to_owned()),
+        AuditKind::Acknowledged { by } => {
+            (format!("{service}: acknowledged by {by}"), "automatic failovers may follow again".to_owned())
+        }
         AuditKind::Applied { .. } | AuditKind::Held { .. } => return None,
     };
     Some((subject, format!("{body}\n\nat {}", entry.at)))

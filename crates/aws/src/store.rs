@@ -178,6 +178,7 @@ fn audit_name(kind: &AuditKind) -> &'static str {
         AuditKind::Held { .. } => "held",
         AuditKind::Paused { .. } => "paused",
         AuditKind::Resumed { .. } => "resumed",
+        AuditKind::Acknowledged { .. } => "acknowledged",
     }
 }
 

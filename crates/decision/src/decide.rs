@@ -10,9 +10,9 @@ use jiff::Timestamp;
 
 use crate::{
     draft::{Draft, may_rearm},
-    evidence::{Evidence, NativeHealth},
+    evidence::Evidence,
     reason,
-    scene::{Scene, against},
+    scene::Scene,
     tally::Tally,
 };
 
@@ -38,6 +38,8 @@ pub struct Decision {
     pub outcome: Outcome,
     /// The plan that the mode does not allow to carry out.
     pub would: Option<Box<Plan>>,
+    /// Who decides.
+    pub mode: Mode,
     /// When a failover could happen at the earliest if everything goes on as it is.
     pub earliest_failover: Option<Timestamp>,
 }
@@ -66,12 +68,13 @@ pub fn decide(service: &Service, state: &ServiceState, evidence: &Evidence, now:
         regions: regions.collect(),
         outcome,
         would,
+        mode: service.policy.mode,
         earliest_failover: scene.earliest_failover(),
     }
 }
 
 /// The rules, in order: the first that has something to say decides.
-fn rule<'a>(scene: &'a Scene<'_>) -> Result<Draft<'a>, Vec<HoldReason>> {
+pub(crate) fn rule<'a>(scene: &'a Scene<'_>) -> Result<Draft<'a>, Vec<HoldReason>> {
     if let Some(paused) = &scene.state.paused {
         return Err(vec![reason::paused(paused)]);
     }
@@ -86,7 +89,7 @@ fn rule<'a>(scene: &'a Scene<'_>) -> Result<Draft<'a>, Vec<HoldReason>> {
     }
     match active.phase() {
         RegionPhase::Failed => leave(scene, active),
-        RegionPhase::Critical if active.rounds(VerdictAs::Down) < scene.service.policy.down_after => {
+        RegionPhase::Critical if active.rounds(VerdictAs::Down) < active.down_after() => {
             Err(vec![reason::counting(active, scene)])
         }
         RegionPhase::Critical => Err(vec![reason::not_corroborated(active, scene)]),
@@ -109,11 +112,11 @@ fn latch<'a>(left: &'a RegionName, active: &'a Tally<'_>) -> Result<Draft<'a>, V
 /// The active region has failed.
 fn leave<'a>(scene: &'a Scene<'_>, active: &'a Tally<'_>) -> Result<Draft<'a>, Vec<HoldReason>> {
     let others = || scene.tallies.iter().filter(|tally| tally.region != active.region);
-    let Some(target) = others().find(|tally| against(tally).is_empty()) else {
+    let Some(target) = scene.refuge(active) else {
         return Err(if others().all(Tally::is_down) {
             vec![reason::others_down(scene)]
         } else {
-            others().flat_map(|tally| against(tally)).collect()
+            others().flat_map(|tally| scene.against(tally)).collect()
         });
     };
     let policy = &scene.service.policy;
@@ -121,6 +124,7 @@ fn leave<'a>(scene: &'a Scene<'_>, active: &'a Tally<'_>) -> Result<Draft<'a>, V
         scene.cooldown_until().map(reason::cooldown),
         scene.budget_until().map(|until| reason::budget(until, policy)),
         scene.state.unverified.as_ref().map(reason::not_verified),
+        scene.unacknowledged().map(reason::not_acknowledged),
     ];
     let waits: Vec<_> = waits.into_iter().flatten().collect();
     if !waits.is_empty() {
@@ -137,7 +141,11 @@ fn leave<'a>(scene: &'a Scene<'_>, active: &'a Tally<'_>) -> Result<Draft<'a>, V
 fn stay<'a>(scene: &'a Scene<'_>, active: &'a Tally<'_>) -> Result<Draft<'a>, Vec<HoldReason>> {
     let policy = &scene.service.policy;
     let mut reasons = vec![resting(active, scene)];
-    match (scene.returnable(active), policy.failback, &scene.state.unverified) {
+    let returnable = match policy.failback {
+        Failback::Auto => scene.returnable_by_policy(active),
+        Failback::Manual => scene.returnable(active),
+    };
+    match (returnable, policy.failback, &scene.state.unverified) {
         (Some(better), Failback::Auto, None) => {
             let because = vec![reason::seen_long(better, VerdictAs::Up), "the hold-down is over".to_owned()];
             return Ok(Draft { kind: PlanKind::Failback, from: active.region, to: better.region, because });
@@ -145,7 +153,12 @@ fn stay<'a>(scene: &'a Scene<'_>, active: &'a Tally<'_>) -> Result<Draft<'a>, Ve
         // A return moves traffic too: never after a switch that nobody saw arrive.
         (Some(_), Failback::Auto, Some(plan)) => reasons.push(reason::not_verified(plan)),
         (Some(better), Failback::Manual, _) => reasons.push(reason::manual_failback(better)),
-        (None, ..) => reasons.extend(scene.tallies[..active.rank].iter().flat_map(|better| not_yet(better, scene))),
+        (None, ..) => {
+            let (avoided, open) = scene.tallies[..active.rank].split_at(scene.ordered_rank().min(active.rank));
+            reasons.extend(open.iter().flat_map(|better| not_yet(better, scene)));
+            let order = scene.state.by_hand.as_ref().filter(|_| !avoided.is_empty());
+            reasons.extend(order.map(|order| reason::by_hand(order, avoided)));
+        }
     }
     let returned: Vec<_> = scene.state.slots.iter().filter(|slot| may_rearm(scene, slot)).collect();
     if returned.is_empty() {
@@ -171,13 +184,14 @@ fn resting(active: &Tally<'_>, scene: &Scene<'_>) -> HoldReason {
 /// What a better region still lacks.
 fn not_yet(better: &Tally<'_>, scene: &Scene<'_>) -> Vec<HoldReason> {
     let policy = &scene.service.policy;
-    let reasons = [
-        (!better.is_up_for_long()).then(|| reason::returning(better, policy)),
-        (better.native == NativeHealth::Unhealthy).then(|| reason::unhealthy(better)),
-        scene.hold_down_until().map(|until| reason::hold_down(better.region, until)),
-    ];
-    reasons.into_iter().flatten().collect()
+    let returning = (!better.is_up_for_long()).then(|| reason::returning(better, policy));
+    // That it is not up is said already.
+    let against = scene.against(better).into_iter().filter(|reason| reason.code != HoldCode::NoTarget);
+    let hold_down = scene.hold_down_until().map(|until| reason::hold_down(better.region, until));
+    returning.into_iter().chain(against).chain(hold_down).collect()
 }
 
+#[cfg(test)]
+mod people;
 #[cfg(test)]
 mod tests;

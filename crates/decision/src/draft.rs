@@ -48,9 +48,11 @@ impl Draft<'_> {
         let others = scene.tallies.iter().filter(|tally| tally.region != self.to);
         match self.kind {
             PlanKind::Failover | PlanKind::Latch => {
+                // One that a person leaves while it is well goes on as a standby.
+                let well = self.kind == PlanKind::Failover && scene.tally(self.from).is_some_and(is_whole);
                 let left = match scene.service.policy.native_return {
-                    NativeReturn::Forbid => Arming::AlwaysUnhealthy,
-                    NativeReturn::Allow => Arming::Own,
+                    NativeReturn::Forbid if !well => Arming::AlwaysUnhealthy,
+                    NativeReturn::Forbid | NativeReturn::Allow => Arming::Own,
                 };
                 let (leaving, staying): (Vec<_>, Vec<_>) = others.partition(|tally| tally.region == self.from);
                 let staying = staying.into_iter().map(|tally| slot(tally.region, before(tally.region)));
@@ -74,8 +76,11 @@ impl Draft<'_> {
 /// Whether a region that Route 53 was kept from is up for long enough to be a standby again.
 /// While its own check is unhealthy, putting that back would change nothing.
 pub(crate) fn may_rearm(scene: &Scene<'_>, slot: &Slot) -> bool {
-    let whole = |tally: &Tally<'_>| tally.is_up_for_long() && tally.native != NativeHealth::Unhealthy;
-    slot.arming == Arming::AlwaysUnhealthy && scene.tally(&slot.region).is_some_and(whole)
+    slot.arming == Arming::AlwaysUnhealthy && scene.tally(&slot.region).is_some_and(is_whole)
+}
+
+fn is_whole(tally: &Tally<'_>) -> bool {
+    tally.is_up_for_long() && tally.native != NativeHealth::Unhealthy
 }
 
 /// The same for the same plan wherever it is computed, so that a replay is recognised.

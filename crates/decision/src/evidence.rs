@@ -6,8 +6,8 @@ use std::{
 };
 
 use domain::{
-    Answering, ConfigHash, OBSERVATION_FORMAT, Observation, ObserverName, Period, Policy, RegionName, Service, Verdict,
-    VerdictAs,
+    Answering, ConfigHash, OBSERVATION_FORMAT, Observation, ObserverName, Period, Policy, RegionName, Round, Service,
+    Verdict, VerdictAs,
 };
 use jiff::Timestamp;
 
@@ -47,6 +47,8 @@ pub struct Evidence {
     pub answering: Answering,
     /// Route 53's own checks; a region that is missing is unknown.
     pub native: BTreeMap<RegionName, NativeHealth>,
+    /// How far each region's data are behind; a region that is missing is unknown.
+    pub lag: BTreeMap<RegionName, Period>,
 }
 
 /// Why an observer's word does not count.
@@ -109,25 +111,31 @@ impl Evidence {
                 Err(silence) => hearing.silent.push((observer, silence)),
             }
         }
-        let others = self.sightings.iter().map(|sighting| &sighting.observation.observer);
-        let strangers: BTreeSet<_> = others.filter(|observer| !self.observers.contains(*observer)).collect();
-        hearing.silent.extend(strangers.into_iter().map(|stranger| (stranger, Silence::Stranger)));
+        if self.sightings.len() + hearing.silent.len() != self.observers.len() {
+            let others = self.sightings.iter().map(|sighting| &sighting.observation.observer);
+            let strangers: BTreeSet<_> = others.filter(|observer| !self.observers.contains(*observer)).collect();
+            hearing.silent.extend(strangers.into_iter().map(|stranger| (stranger, Silence::Stranger)));
+        }
         hearing
     }
 
     fn word_of(&self, observer: &ObserverName, service: &Service, now: Timestamp) -> Result<&Observation, Silence> {
         let policy = &service.policy;
-        let of_observer = self.sightings.iter().filter(|Sighting { observation, .. }| {
-            observation.observer == *observer && observation.service == service.name
-        });
-        // Rounds are numbered by the interval, so they compare only under one configuration.
-        let (readable, foreign): (Vec<_>, Vec<_>) =
-            of_observer.partition(|sighting| self.readable(&sighting.observation).is_ok());
-        let newest = readable
-            .into_iter()
-            .max_by_key(|Sighting { observation: it, age }| (it.round, it.at, &it.invocation, *age));
+        let mut newest: Option<&Sighting> = None;
+        let mut worst = None;
+        for sighting in &self.sightings {
+            let it = &sighting.observation;
+            if it.observer != *observer || it.service != service.name {
+                continue;
+            }
+            // Rounds are numbered by the interval, so they compare only under one configuration.
+            match self.readable(it) {
+                Err(silence) => worst = worst.max(Some(silence)),
+                Ok(()) if newest.is_none_or(|newest| order_of(sighting) >= order_of(newest)) => newest = Some(sighting),
+                Ok(()) => {}
+            }
+        }
         let Some(Sighting { observation, age }) = newest else {
-            let worst = foreign.iter().filter_map(|sighting| self.readable(&sighting.observation).err()).max();
             return Err(worst.unwrap_or(Silence::Missing));
         };
         if *age > policy.stale_after {
@@ -136,19 +144,17 @@ impl Evidence {
         if observation.at > later(now, policy.stale_after) {
             return Err(Silence::Future(observation.at));
         }
-        let words = || {
-            service.regions.iter().map(|region| {
-                let view = observation.regions.get(&region.name)?;
-                word(view.verdict, policy)
-            })
-        };
-        if words().all(|word| word.is_none()) {
-            return Err(Silence::Blind);
+        let (mut blind, mut all_down) = (true, true);
+        for region in &service.regions {
+            let word = observation.regions.get(&region.name).and_then(|view| word(view.verdict, policy));
+            blind &= word.is_none();
+            all_down &= word == Some(VerdictAs::Down);
         }
-        if words().all(|word| word == Some(VerdictAs::Down)) {
-            return Err(Silence::AllDown);
+        match (blind, all_down) {
+            (true, _) => Err(Silence::Blind),
+            (_, true) => Err(Silence::AllDown),
+            _ => Ok(observation),
         }
-        Ok(observation)
     }
 
     fn readable(&self, observation: &Observation) -> Result<(), Silence> {
@@ -160,6 +166,11 @@ impl Evidence {
         }
         Ok(())
     }
+}
+
+/// The newest word is the one of the newest round; of two of one round the later, then the later invocation's.
+fn order_of(Sighting { observation: it, age }: &Sighting) -> (Round, Timestamp, &str, Period) {
+    (it.round, it.at, &it.invocation, *age)
 }
 
 /// What a verdict counts as; `None` when the observer can't tell.
@@ -174,8 +185,6 @@ pub(crate) fn word(verdict: Verdict, policy: &Policy) -> Option<VerdictAs> {
 
 #[cfg(test)]
 mod tests {
-    use domain::Round;
-
     use super::*;
     use crate::fixture::World;
 

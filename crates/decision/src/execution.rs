@@ -3,8 +3,8 @@
 //! Every function may be run again at any point: an event that does not fit the current step changes nothing.
 
 use domain::{
-    Actor, Answering, AuditKind, Epoch, HoldReason, InFlight, Phase, Plan, PlanKind, Policy, RegionName, Service,
-    ServiceState, Share, Step,
+    Actor, Answering, AuditKind, ByHand, Epoch, HoldCode, HoldReason, InFlight, Mode, Phase, Plan, PlanKind, Policy,
+    RegionName, Service, ServiceState, Share, Step,
 };
 use jiff::Timestamp;
 
@@ -20,8 +20,8 @@ pub enum Action<'a> {
     Nothing,
     /// Send the change batch.
     Switch(&'a Plan),
-    /// Too late to begin: read the fence. The plan's own means [`Event::Applied`] (a reply was lost),
-    /// another's [`Event::Superseded`], the expected one [`Event::Expired`].
+    /// Too late to begin, or begun and not seen to arrive: read the fence. The plan's own means [`Event::Applied`]
+    /// (a reply was lost), another's [`Event::Superseded`], the expected one [`Event::Expired`].
     GiveUp(&'a Plan),
     /// Ask Route 53 about the change of this id.
     AskChange(&'a str),
@@ -85,6 +85,7 @@ pub fn take(state: &ServiceState, policy: &Policy, plan: Plan, now: Timestamp) -
         taken.automatic.push(now);
     }
     taken.hold_reasons.clear();
+    taken.recommended = None;
     taken.in_flight =
         Some(InFlight { plan, next: 0, taken_at: now, change: None, applied_at: None, asked_at: None, alarmed: false });
     taken
@@ -104,6 +105,7 @@ pub fn next<'a>(state: &'a ServiceState, policy: &Policy, now: Timestamp) -> Act
         (None, _) => Action::Nothing,
         (Some(Step::Switch(_)), _) if now > plan.expires_at => Action::GiveUp(plan),
         (Some(Step::Switch(_)), _) => Action::Switch(plan),
+        (Some(_), _) if in_flight.alarmed && may_ask(in_flight, policy, now) => Action::GiveUp(plan),
         (Some(Step::AwaitSync), Some(change)) if may_ask(in_flight, policy, now) => Action::AskChange(change),
         // DNS answers are stronger than INSYNC, so nobody waits for it.
         (Some(Step::AwaitSync | Step::Verify(_)), _) => Action::Verify(&plan.to),
@@ -134,11 +136,22 @@ fn advance(state: &mut ServiceState, service: &Service, event: Event, now: Times
             if plan.kind != PlanKind::Rearm {
                 state.last_switch = Some(now);
             }
+            if counts(plan) {
+                state.unacknowledged = Some(id.clone());
+            }
+            if let Actor::Human { name, .. } = &plan.by {
+                state.by_hand = Some(ByHand { to: plan.to.clone(), by: name.clone(), at: now });
+            }
             in_flight.next += 1;
             in_flight.change = change;
             in_flight.applied_at = Some(now);
             state.hold_reasons.clear();
             Some(AuditKind::Applied { plan: id })
+        }
+        // Looked at again after the alarm: the fence is still the plan's own.
+        (Event::Applied { .. }, Step::AwaitSync | Step::Verify(_)) if in_flight.alarmed => {
+            in_flight.asked_at = Some(now);
+            None
         }
         (Event::InSync, Step::AwaitSync) => {
             in_flight.next += 1;
@@ -171,9 +184,13 @@ fn advance(state: &mut ServiceState, service: &Service, event: Event, now: Times
         }
         // The plan's own fence is no other executor's, and the expected one means that nobody was first.
         (Event::Superseded { found }, _) if found != plan.fence() && found != plan.expects.fence => {
+            let newer = epoch_in(&found).is_none_or(|found| found >= plan.epoch);
             abandon(state, service);
-            // Whoever was first has moved traffic just now; the cooldown keeps us from moving it again.
-            state.last_switch = Some(now);
+            // Whoever was first has moved traffic just now; the cooldown keeps us from moving it again. An older plan
+            // took effect unnoticed, by an executor that stalled while it was given up: when, nobody knows.
+            if newer {
+                state.last_switch = Some(now);
+            }
             state.epoch = state.epoch.max(epoch_in(&found).unwrap_or_default());
             let why = format!("superseded: the zone's record says `{found}`");
             state.fence = found;
@@ -235,34 +252,76 @@ fn epoch_in(fence: &str) -> Option<Epoch> {
     Some(Epoch(epoch.into()))
 }
 
-/// The state with what a decision found, when that is news: phases, the active region, the codes of the reasons.
+/// The state once a person has seen the last automatic failover, or the alarm that a switch was not verified; `None`
+/// when there is nothing to see. A plan that waits to be verified since then is waited for no longer.
+#[must_use]
+pub fn acknowledge(state: &ServiceState, service: &Service, by: &str) -> Option<(ServiceState, Vec<AuditKind>)> {
+    let mut after = state.clone();
+    let seen = [after.unacknowledged.take(), after.unverified.take()].into_iter().flatten().count() > 0;
+    let mut audit = vec![AuditKind::Acknowledged { by: by.to_owned() }];
+    if let Some(flight) = after.in_flight.take_if(|flight| flight.alarmed) {
+        after.phase = at_rest(&after.active, service);
+        let why = format!("not verified in time, and acknowledged by {by}");
+        audit.push(AuditKind::Abandoned { plan: flight.plan.id, why });
+    }
+    seen.then_some((after, audit))
+}
+
+/// The state with what a decision found, when that is news: phases, the active region, the codes of the reasons,
+/// a recommendation.
 ///
-/// Texts carry counts and times that change at every look, so they alone are no news. A recommendation is
-/// news once: its text names the plan and carries neither.
+/// Texts carry counts and times that change at every look, so they alone are no news.
 #[must_use]
 pub fn note(state: &ServiceState, decision: &Decision) -> Option<(ServiceState, Vec<AuditKind>)> {
+    let reasons: &[_] = match &decision.outcome {
+        Outcome::Hold(reasons) => reasons,
+        Outcome::Plan(_) => &[],
+    };
+    let may_approve = decision.would.as_ref().filter(|_| decision.mode == Mode::Recommend);
+    let known = |plan: &Plan| state.recommended.as_ref().is_some_and(|known| is_same(known, plan));
+    let recommended = may_approve.filter(|plan| !known(plan));
+    let other_plan = decision.would.is_some() && state.hold_reasons != reasons;
+    let held = other_plan || !codes(reasons).eq(codes(&state.hold_reasons));
+    let moved = decision.active.as_ref().is_some_and(|active| *active != state.active);
+    let withdrawn = may_approve.is_none() && state.recommended.is_some();
+    if !(held || moved || withdrawn || recommended.is_some())
+        && decision.phase == state.phase
+        && decision.regions == state.regions
+    {
+        return None;
+    }
     let mut noted = state.clone();
     noted.phase = decision.phase;
     if let Some(active) = &decision.active {
         noted.active.clone_from(active);
     }
     noted.regions.clone_from(&decision.regions);
-    let reasons: &[_] = match &decision.outcome {
-        Outcome::Hold(reasons) => reasons,
-        Outcome::Plan(_) => &[],
-    };
-    let codes = |reasons: &[HoldReason]| reasons.iter().map(|reason| reason.code).collect::<Vec<_>>();
-    let recommended = decision.would.as_ref().filter(|_| state.hold_reasons != reasons);
-    if codes(reasons) != codes(&state.hold_reasons) || recommended.is_some() {
+    if withdrawn {
+        noted.recommended = None;
+    }
+    let mut audit = Vec::new();
+    if held {
         noted.hold_reasons = reasons.to_vec();
+        if !reasons.is_empty() {
+            audit.push(AuditKind::Held { reasons: reasons.to_vec() });
+        }
     }
-    if noted == *state {
-        return None;
+    if let Some(plan) = recommended {
+        noted.recommended = Some(plan.clone());
+        audit.push(AuditKind::Recommended { plan: plan.clone() });
     }
-    let held = (noted.hold_reasons != state.hold_reasons && !reasons.is_empty())
-        .then(|| AuditKind::Held { reasons: reasons.to_vec() });
-    let recommended = recommended.map(|plan| AuditKind::Recommended { plan: plan.clone() });
-    Some((noted, held.into_iter().chain(recommended).collect()))
+    Some((noted, audit))
+}
+
+fn codes(reasons: &[HoldReason]) -> impl Iterator<Item = HoldCode> {
+    reasons.iter().map(|reason| reason.code)
+}
+
+/// Whether two plans do the same from the same state, whenever they were made.
+pub(crate) fn is_same(one: &Plan, other: &Plan) -> bool {
+    (one.epoch, one.kind, &one.from, &one.to) == (other.epoch, other.kind, &other.from, &other.to)
+        && one.slots() == other.slots()
+        && one.expects == other.expects
 }
 
 #[cfg(test)]

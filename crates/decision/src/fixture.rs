@@ -44,7 +44,7 @@ pub(crate) fn view(verdict: Verdict, streak: u32) -> RegionView {
         Verdict::Down => vec![failed("http", Fault::ConnectTimeout), failed("tcp", Fault::ConnectTimeout)],
         Verdict::Unknown => vec![failed("http", Fault::Observer), failed("tcp", Fault::Observer)],
     };
-    RegionView { verdict, streak, since: Timestamp::UNIX_EPOCH, probes }
+    RegionView { verdict, streak, since: Timestamp::UNIX_EPOCH, anomalous: false, failing: BTreeMap::new(), probes }
 }
 
 impl World {
@@ -91,6 +91,7 @@ impl World {
             observers: observers.clone(),
             answering: Answering::Region(region(regions[0])),
             native: BTreeMap::new(),
+            lag: BTreeMap::new(),
         };
         let state = ServiceState::new(&config.services[0]);
         Self { config, state, evidence, now }

@@ -2,12 +2,15 @@
 //!
 //! Everything here is a function of its arguments: no I/O, no clock, no randomness.
 
+mod approve;
 mod decide;
 mod draft;
 mod evidence;
 mod execution;
 #[cfg(test)]
 mod fixture;
+#[cfg(test)]
+mod model;
 mod observe;
 mod order;
 #[cfg(test)]
@@ -17,10 +20,11 @@ mod records;
 mod scene;
 mod tally;
 
+pub use approve::approve;
 pub use decide::{Decision, Outcome, decide};
 pub use evidence::{Evidence, Hearing, NativeHealth, Sighting, Silence};
-pub use execution::{Action, Event, next, note, settle, take};
+pub use execution::{Action, Event, acknowledge, next, note, settle, take};
 pub use observe::{Measured, follow, needs_event, needs_write, verdict};
-pub use order::{Order, order};
+pub use order::{Order, may_force, order};
 pub use records::{RecordsError, change_batch, fence_in, fence_set, is_ours, names, record_sets, slots_in};
 pub use tally::{Signal, Tally, Vote};

@@ -1,6 +1,6 @@
 //! An observer's pure part: reports → verdict, rounds in a row, when to send an event, when to write.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
     Answering, ConfigHash, DnsName, Fault, OBSERVATION_FORMAT, Observation, ObserverName, Period, Policy, ProbeReport,
@@ -51,6 +51,8 @@ pub struct Measured {
     pub at: Timestamp,
     /// The probes of each region.
     pub regions: BTreeMap<RegionName, Vec<ProbeReport>>,
+    /// The regions whose anomaly score raises an alert.
+    pub anomalous: BTreeSet<RegionName>,
     /// Where the authoritative servers point.
     pub answering: Answering,
 }
@@ -71,6 +73,7 @@ pub fn follow(previous: Option<&Observation>, measured: Measured, quiet: u64) ->
     });
     let regions = measured.regions.into_iter().map(|(region, probes)| {
         let verdict = verdict(&probes);
+        let mut failed_before = None;
         let before = previous.and_then(|previous| {
             let view = previous.regions.get(&region)?;
             let gap = measured.round.0 - previous.round.0;
@@ -82,10 +85,18 @@ pub fn follow(previous: Option<&Observation>, measured: Measured, quiet: u64) ->
                 _ => return None,
             };
             let counted = u32::try_from(counted).unwrap_or(u32::MAX);
+            failed_before = Some((&view.failing, u32::from(gap > 0)));
             (view.verdict == verdict).then(|| (view.streak.saturating_add(counted), view.since))
         });
         let (streak, since) = before.unwrap_or((1, measured.at));
-        (region, RegionView { verdict, streak, since, probes })
+        let anomalous = measured.anomalous.contains(&region);
+        let failing = probes.iter().filter(|report| report.status != ProbeStatus::Ok && !is_own(report));
+        let failing = failing.map(|report| {
+            let before = failed_before.and_then(|(failing, more)| Some(failing.get(&report.probe)? + more));
+            (report.probe.clone(), before.unwrap_or(1))
+        });
+        let failing = failing.collect();
+        (region, RegionView { verdict, streak, since, anomalous, failing, probes })
     });
     Observation {
         format: OBSERVATION_FORMAT,
@@ -146,6 +157,7 @@ mod tests {
             round: Round(round),
             at: Timestamp::from_second(i64::try_from(round).unwrap() * 10).unwrap(),
             regions: BTreeMap::from([("us-east-1".parse().unwrap(), reports.to_vec())]),
+            anomalous: BTreeSet::new(),
             answering: Answering::Unknown,
         }
     }
@@ -185,6 +197,24 @@ mod tests {
         let first = follow(None, measured(100, &[ok("http")]), 0);
         let again = follow(Some(&first), measured(100, &[ok("http")]), 0);
         assert_eq!(view(&again), (Verdict::Up, 1, 1000));
+    }
+
+    #[test]
+    fn each_probes_own_failures_are_counted_through_whatever_the_verdict_is() {
+        let (http, tcp) = (failed("http", Fault::HttpStatus), failed("tcp", Fault::ConnectTimeout));
+        let failing = |observation: &Observation| observation.regions["us-east-1"].failing.clone();
+        let counts = |counts: &[(&str, u32)]| counts.iter().map(|(name, n)| (name.parse().unwrap(), *n)).collect();
+        let first = follow(None, measured(100, &[http.clone(), ok("tcp")]), 0);
+        assert_eq!(failing(&first), counts(&[("http", 1)]));
+        let second = follow(Some(&first), measured(101, &[http.clone(), tcp.clone()]), 0);
+        assert_eq!(failing(&second), counts(&[("http", 2), ("tcp", 1)]));
+        assert_eq!(failing(&follow(Some(&second), measured(101, &[http.clone(), tcp]), 0)), failing(&second));
+        let own = follow(Some(&second), measured(102, &[http.clone(), failed("tcp", Fault::Observer)]), 0);
+        assert_eq!((view(&own).0, failing(&own)), (Verdict::Down, counts(&[("http", 3)])));
+        let slow = report("http", ProbeStatus::Degraded, None);
+        assert_eq!(failing(&follow(Some(&own), measured(103, &[slow, ok("tcp")]), 0)), counts(&[("http", 4)]));
+        assert_eq!(failing(&follow(Some(&own), measured(103, &[ok("http"), ok("tcp")]), 0)), counts(&[]));
+        assert_eq!(failing(&follow(Some(&own), measured(106, &[http]), 0)), counts(&[("http", 1)]), "a gap");
     }
 
     #[test]

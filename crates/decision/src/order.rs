@@ -5,12 +5,7 @@ use std::collections::BTreeSet;
 use domain::{Actor, HoldCode, HoldReason, Plan, PlanKind, RegionName, Service, ServiceState, VerdictAs};
 use jiff::Timestamp;
 
-use crate::{
-    draft::Draft,
-    evidence::Evidence,
-    reason,
-    scene::{Scene, against},
-};
+use crate::{draft::Draft, evidence::Evidence, reason, scene::Scene};
 
 /// A person wants the traffic elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +43,7 @@ pub fn order(
         Some(active) if active.region == target.region => found.push(reason::already_there(&order.to)),
         Some(_) => {}
     }
-    found.extend(against(target));
+    found.extend(scene.against(target));
     let (forced, standing): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|reason| may_force(reason.code) && order.forced.contains(&reason.code));
     if !standing.is_empty() {
@@ -61,8 +56,13 @@ pub fn order(
     Ok(Draft { kind, from, to: target.region, because }.plan(&scene, order.by.clone(), forced))
 }
 
-const fn may_force(code: HoldCode) -> bool {
-    !matches!(code, HoldCode::AlreadyThere | HoldCode::UnknownRegion | HoldCode::PlanInFlight)
+/// Whether a person may override a rule: there would be nothing to do, nowhere to go, or two plans at once otherwise.
+#[must_use]
+pub const fn may_force(code: HoldCode) -> bool {
+    !matches!(
+        code,
+        HoldCode::AlreadyThere | HoldCode::UnknownRegion | HoldCode::PlanInFlight | HoldCode::NotRecommended
+    )
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use domain::{
-    Answering, Arming, HoldCode, OBSERVATION_FORMAT, Period, Phase, Plan, PlanKind, Round, Slot, Verdict, VerdictAs,
+    Answering, Arming, ByHand, HoldCode, OBSERVATION_FORMAT, Period, Phase, Plan, PlanKind, Round, Slot, Verdict,
+    VerdictAs,
 };
 use proptest::{
     collection::vec,
@@ -19,13 +20,15 @@ use crate::{
     fixture::{OBSERVERS, World, region, view},
     next, note, order,
     reason::later,
+    records,
     scene::Scene,
     settle, take,
 };
 
 const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-south-1"];
 
-const POLICIES: [&str; 6] = [
+const POLICIES: [&str; 7] = [
+    "acknowledge = true\nrpo = \"10s\"\npanic_threshold = 0.9\nfailback = \"auto\"",
     "failback = \"auto\"",
     "",
     "quorum = 3\nmin_observers = 3",
@@ -73,6 +76,11 @@ fn a_world() -> impl Strategy<Value = World> {
         weighted(0.1, Just(())),
         weighted(0.1, Just(())),
         any::<bool>(),
+        (
+            weighted(0.2, select(REGIONS.to_vec())),
+            weighted(0.1, Just(())),
+            vec(weighted(0.8, 0_u64..20), REGIONS.len()),
+        ),
     );
     (select(POLICIES.to_vec()), seen, state).prop_map(|(policy, seen, state)| {
         let mut world = World::of(policy, &REGIONS);
@@ -97,7 +105,7 @@ fn a_world() -> impl Strategy<Value = World> {
         }
         world.evidence.native = REGIONS.iter().map(|name| region(name)).zip(native).collect();
 
-        let (slots, armed, last_switch, automatic, paused, unverified, at_home) = state;
+        let (slots, armed, last_switch, automatic, paused, unverified, at_home, people) = state;
         let slots = slots.into_iter().zip(armed).enumerate().map(|(place, (name, armed))| {
             let arming = if armed && place > 0 { Arming::AlwaysUnhealthy } else { Arming::Own };
             Slot { region: region(name), arming }
@@ -116,6 +124,11 @@ fn a_world() -> impl Strategy<Value = World> {
         if paused.is_some() {
             world.pause();
         }
+        let (by_hand, unacknowledged, lags) = people;
+        world.state.by_hand = by_hand.map(|to| ByHand { to: region(to), by: "ada".into(), at: world.ago(5000) });
+        world.state.unacknowledged = unacknowledged.map(|()| "e0-00000000".parse().unwrap());
+        let lags = REGIONS.iter().zip(lags).filter_map(|(name, lag)| Some((region(name), Period::seconds(lag?))));
+        world.evidence.lag = lags.collect();
         world
     })
 }
@@ -178,8 +191,8 @@ fn the_worlds_reach_every_kind_of_plan_and_most_reasons() {
     }
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), ["failback", "failover", "latch", "rearm"]);
     // Not to be had from the policy without a plan in flight or an order.
-    let others = [HoldCode::PlanInFlight, HoldCode::AlreadyThere, HoldCode::UnknownRegion];
-    let all = 20;
+    let others = [HoldCode::PlanInFlight, HoldCode::AlreadyThere, HoldCode::UnknownRegion, HoldCode::NotRecommended];
+    let all = 25;
     assert_eq!(codes.len(), all - others.len(), "{codes:?}");
 }
 
@@ -245,6 +258,65 @@ proptest! {
             prop_assert!(world.state.last_switch.is_none_or(|at| later(at, policy.cooldown) <= world.now));
             let used = world.state.automatic.iter().filter(|at| later(**at, policy.budget_window) > world.now).count();
             prop_assert!(used < policy.max_auto_failovers_per_hour as usize, "{}", plan.id);
+        }
+    }
+
+    #[test]
+    fn no_failover_by_policy_before_the_last_was_acknowledged_nor_beyond_the_rpo(world in a_world()) {
+        let policy = &world.service().policy;
+        if let Some(plan) = plan_of(&world).filter(|plan| matches!(plan.kind, PlanKind::Failover | PlanKind::Failback)) {
+            prop_assert!(plan.kind == PlanKind::Failback || !policy.acknowledge || world.state.unacknowledged.is_none());
+            prop_assert!(policy.rpo.is_none_or(|rpo| world.evidence.lag.get(&plan.to).is_some_and(|lag| *lag <= rpo)));
+        }
+    }
+
+    #[test]
+    fn the_policy_never_returns_past_an_order_by_hand(world in a_world()) {
+        if let (Some(plan), Some(order)) = (plan_of(&world), &world.state.by_hand) {
+            let rank = |name: &domain::RegionName| REGIONS.iter().position(|it| *it == name.as_str());
+            prop_assert!(plan.kind != PlanKind::Failback || rank(&plan.to) >= rank(&order.to));
+        }
+    }
+
+    /// Rule 4: an alert may shorten a count to two, and does nothing else: whatever was planned without it is
+    /// planned with it, and without a quorum that says down for two rounds nothing is left.
+    #[test]
+    fn an_anomaly_alone_neither_flips_nor_vetoes(mut world in a_world(), alerts in vec(any::<bool>(), 9)) {
+        let before = plan_of(&world);
+        let mut alerts = alerts.into_iter().cycle();
+        for sighting in &mut world.evidence.sightings {
+            for view in sighting.observation.regions.values_mut() {
+                view.anomalous = alerts.next().unwrap_or_default();
+            }
+        }
+        let after = plan_of(&world);
+        let what = |plan: &Plan| (plan.kind, plan.to.clone(), plan.slots().to_vec());
+        match (before, after) {
+            (Some(before), after) => prop_assert_eq!(Some(what(&before)), after.as_ref().map(what)),
+            (None, Some(plan)) => {
+                prop_assert_eq!(plan.kind, PlanKind::Failover);
+                let scene = Scene::new(world.service(), &world.state, &world.evidence, world.now);
+                prop_assert!(scene.tally(&plan.from).is_some_and(|tally| tally.rounds(VerdictAs::Down) >= 2));
+            }
+            (None, None) => {}
+        }
+    }
+
+    /// Before the batch, and after it, whichever checks are healthy: the name has an answer, and it is a region's. And
+    /// where the plan's target is healthy after it, that is the answer.
+    #[test]
+    fn a_region_answers_at_every_instant_of_a_plan(world in a_world(), healthy in vec(any::<bool>(), REGIONS.len())) {
+        let checks = records::tests::checks(&REGIONS);
+        let healthy: Vec<_> = REGIONS.iter().zip(healthy).filter(|(_, up)| *up).map(|(name, _)| *name).collect();
+        let before = records::tests::zone(&world, &checks);
+        prop_assert!(REGIONS.contains(&records::tests::answers(&before, &world, &healthy).as_str()));
+        if let Some(plan) = plan_of(&world) {
+            let batch = crate::change_batch(world.service(), &plan, &checks).unwrap();
+            let after = before.apply(&batch).unwrap();
+            let answer = records::tests::answers(&after, &world, &healthy);
+            prop_assert!(REGIONS.contains(&answer.as_str()));
+            prop_assert!(!healthy.contains(&plan.to.as_str()) || answer == plan.to.as_str());
+            prop_assert!(after.apply(&batch).is_err(), "a replay is refused");
         }
     }
 

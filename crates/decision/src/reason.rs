@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use domain::{Answering, HoldCode, HoldReason, InFlight, Paused, Period, Plan, PlanId, Policy, RegionName, Share, VerdictAs};
+use domain::{
+    Answering, ByHand, Epoch, HoldCode, HoldReason, InFlight, Paused, Period, Plan, PlanId, Policy, RegionName, Share,
+    VerdictAs,
+};
 use jiff::Timestamp;
 
 use crate::{
@@ -25,9 +28,21 @@ fn hold(code: HoldCode, text: String) -> HoldReason {
     HoldReason { code, text }
 }
 
-/// The time of day, as it stands in a log.
-fn clock(at: Timestamp) -> impl fmt::Display {
-    at.strftime("%H:%M:%S UTC")
+/// The time of day, as it stands in a log: `10:15:00 UTC`.
+fn clock(at: Timestamp) -> String {
+    let mut text = String::with_capacity(16);
+    push_clock(&mut text, at);
+    text
+}
+
+fn push_clock(text: &mut String, at: Timestamp) {
+    let seconds = u32::try_from(at.as_second().rem_euclid(86_400)).expect("a day has fewer seconds than 2³²");
+    for (part, before) in [(seconds / 3600, ""), (seconds / 60 % 60, ":"), (seconds % 60, ":")] {
+        text.push_str(before);
+        text.push_str(if part < 10 { "0" } else { "" });
+        push_number(text, part);
+    }
+    text.push_str(" UTC");
 }
 
 /// `a, b and c`.
@@ -37,22 +52,58 @@ fn list<T: fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
     if items.is_empty() { last } else { format!("{} and {last}", items.join(", ")) }
 }
 
+/// Numbers of observers and rounds, without the formatter's detours: these sentences are made at every look.
+fn push_number(text: &mut String, number: u32) {
+    if number >= 10 {
+        push_number(text, number / 10);
+    }
+    text.push(char::from(b'0' + u8::try_from(number % 10).expect("a digit")));
+}
+
+fn push_count(text: &mut String, count: usize) {
+    push_number(text, u32::try_from(count).unwrap_or(u32::MAX));
+}
+
 /// `us-east-1 is down for 2 of 3 observers (a and b)`.
 pub(crate) fn seen(tally: &Tally<'_>, what: VerdictAs) -> String {
-    let who: Vec<_> = tally.saying(what).map(|vote| vote.observer).collect();
-    let word = match what {
-        VerdictAs::Up => "up",
-        VerdictAs::Down => "down",
-    };
-    let names = if who.is_empty() { String::new() } else { format!(" ({})", list(&who)) };
-    format!("{} is {word} for {} of {} observers{names}", tally.region, who.len(), tally.observers)
+    let mut text = String::with_capacity(200);
+    push_seen(&mut text, tally, what);
+    text
+}
+
+fn push_seen(text: &mut String, tally: &Tally<'_>, what: VerdictAs) {
+    let count = tally.saying(what).count();
+    text.push_str(tally.region.as_str());
+    text.push_str(match what {
+        VerdictAs::Up => " is up for ",
+        VerdictAs::Down => " is down for ",
+    });
+    push_count(text, count);
+    text.push_str(" of ");
+    push_count(text, tally.observers);
+    text.push_str(" observers");
+    for (place, vote) in tally.saying(what).enumerate() {
+        text.push_str(match place {
+            0 => " (",
+            _ if place + 1 == count => " and ",
+            _ => ", ",
+        });
+        text.push_str(vote.observer.as_str());
+    }
+    if count > 0 {
+        text.push(')');
+    }
 }
 
 /// The same with the rounds in a row.
 pub(crate) fn seen_long(tally: &Tally<'_>, what: VerdictAs) -> String {
+    let mut text = String::with_capacity(160);
+    push_seen(&mut text, tally, what);
     let rounds = tally.rounds(what);
-    let plural = if rounds == 1 { "round" } else { "rounds" };
-    format!("{}, for {rounds} {plural} in a row", seen(tally, what))
+    text.push_str(", for ");
+    push_number(&mut text, rounds);
+    text.push_str(if rounds == 1 { " round in a row" } else { " rounds in a row" });
+    text
 }
 
 /// What agrees that a region is down.
@@ -159,7 +210,7 @@ pub(crate) fn others_down(scene: &Scene<'_>) -> HoldReason {
 }
 
 pub(crate) fn active_unknown(scene: &Scene<'_>) -> HoldReason {
-    let what = match scene.answering {
+    let what = match &scene.evidence.answering {
         Answering::Region(region) => format!("answer with {region}, which is none of the service's regions"),
         Answering::Mixed => "differ, and no quorum of observers names one region".to_owned(),
         Answering::Other(what) => format!("answer with {what}, which is no region's"),
@@ -170,15 +221,19 @@ pub(crate) fn active_unknown(scene: &Scene<'_>) -> HoldReason {
 }
 
 pub(crate) fn counting(active: &Tally<'_>, scene: &Scene<'_>) -> HoldReason {
-    let policy = &scene.service.policy;
-    let alone = policy.corroborate && active.signal().is_none() && !active.has_signal();
-    let needed = if alone { active.rounds_alone() } else { policy.down_after };
-    let text = format!(
-        "{}, for {} of {needed} rounds in a row{}",
-        seen(active, VerdictAs::Down),
-        active.rounds(VerdictAs::Down),
-        earliest(scene)
-    );
+    let alone = !active.is_corroborated() && !active.has_signal();
+    let needed = if alone { active.rounds_alone() } else { active.down_after() };
+    let mut text = seen(active, VerdictAs::Down);
+    text.push_str(", for ");
+    push_number(&mut text, active.rounds(VerdictAs::Down));
+    text.push_str(" of ");
+    push_number(&mut text, needed);
+    text.push_str(" rounds in a row");
+    if let Some(at) = scene.earliest_failover() {
+        text.push_str("; a failover could happen at ");
+        push_clock(&mut text, at);
+        text.push_str(" at the earliest");
+    }
     hold(HoldCode::Counting, text)
 }
 
@@ -193,12 +248,12 @@ pub(crate) fn not_corroborated(active: &Tally<'_>, scene: &Scene<'_>) -> HoldRea
         let probes = match failing.as_slice() {
             [] => "no single probe fails for a quorum".to_owned(),
             [one] => format!("only the probe {one} fails for a quorum"),
-            more => format!("the probes {} fail for a quorum", list(more)),
+            more => format!("the probes {} fail for a quorum, not two kinds of them for long enough", list(more)),
         };
         format!("but no independent signal agrees: Route 53's own check is {native}, and {probes}")
     } else {
         format!(
-            "and no independent signal can be had (Route 53's own check is {native}, and there is one probe), so all who know must agree for {} rounds{}",
+            "and no independent signal can be had (Route 53's own check is {native}, and there is no second kind of probe), so all who know must agree for {} rounds{}",
             active.rounds_alone(),
             earliest(scene)
         )
@@ -249,6 +304,59 @@ pub(crate) fn not_verified(plan: &PlanId) -> HoldReason {
         HoldCode::NotVerified,
         format!("the switch of plan {plan} was not verified in time: a person must look before traffic is moved again"),
     )
+}
+
+pub(crate) fn not_acknowledged(plan: &PlanId) -> HoldReason {
+    let text = format!("nobody has acknowledged the automatic failover of plan {plan}: run `pointsman acknowledge`");
+    hold(HoldCode::NotAcknowledged, text)
+}
+
+/// A person led the traffic away from these.
+pub(crate) fn by_hand(order: &ByHand, avoided: &[Tally<'_>]) -> HoldReason {
+    let text = format!(
+        "{} ordered the traffic to {} at {}: nothing returns to {} by itself; `pointsman failback` does it",
+        order.by,
+        order.to,
+        clock(order.at),
+        list(avoided.iter().map(|tally| tally.region))
+    );
+    hold(HoldCode::ByHand, text)
+}
+
+/// Too little of the target is well.
+pub(crate) fn panic(target: &Tally<'_>, policy: &Policy) -> HoldReason {
+    let percent = |share: f64| (share * 100.0).round();
+    let text = format!(
+        "only {} % of what the observers probe of {} is well, and {} % must be",
+        percent(target.well.unwrap_or_default()),
+        target.region,
+        percent(policy.panic_threshold.get())
+    );
+    hold(HoldCode::PanicThreshold, text)
+}
+
+/// The target's data are too old, or nobody knows how old.
+pub(crate) fn data_loss(target: &Tally<'_>, lag: Option<Period>, rpo: Period) -> HoldReason {
+    let region = target.region;
+    let text = match lag {
+        Some(lag) => format!("the data of {region} are {lag} behind, and the RPO is {rpo}"),
+        None => format!("nobody knows how far the data of {region} are behind, and the RPO is {rpo}"),
+    };
+    hold(HoldCode::DataLoss, format!("{text}: only a person may accept that, with `--accept-data-loss`"))
+}
+
+pub(crate) fn nothing_waits(policy: &Policy) -> HoldReason {
+    let mode = format!("{:?}", policy.mode).to_lowercase();
+    hold(HoldCode::NotRecommended, format!("the mode is `{mode}`: only in `recommend` plans wait for approval"))
+}
+
+/// What would be planned now is not what was read of.
+pub(crate) fn not_recommended(epoch: Epoch, plan: &Plan) -> HoldReason {
+    let text = format!(
+        "no plan of epoch {epoch} that still holds was recommended: a {} from {} to {} would be planned now, as epoch {}",
+        plan.kind, plan.from, plan.to, plan.epoch
+    );
+    hold(HoldCode::NotRecommended, text)
 }
 
 pub(crate) fn hold_down(region: &RegionName, until: Timestamp) -> HoldReason {

@@ -177,7 +177,7 @@ fn name(text: &DnsName) -> Name {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use domain::{Actor, HoldCode, PlanKind};
     use proptest::prelude::*;
     use route53::{Answer, Draw, Zone};
@@ -191,12 +191,12 @@ mod tests {
 
     const REGIONS: [&str; 4] = ["us-east-1", "eu-west-1", "ap-south-1", "sa-east-1"];
 
-    fn checks(regions: &[&str]) -> NativeChecks {
+    pub(crate) fn checks(regions: &[&str]) -> NativeChecks {
         let own = regions.iter().map(|name| (region(name), format!("own-{name}").parse().unwrap())).collect();
         NativeChecks { own, always_unhealthy: "never".parse().unwrap() }
     }
 
-    fn zone(world: &World, checks: &NativeChecks) -> Zone {
+    pub(crate) fn zone(world: &World, checks: &NativeChecks) -> Zone {
         let sets = record_sets(world.service(), &world.state.slots, checks).unwrap();
         let fence = fence_set(world.service(), &world.state.fence);
         let create = |set| Change { action: Action::Create, set };
@@ -205,7 +205,7 @@ mod tests {
     }
 
     /// The region that the zone answers with while these are healthy.
-    fn answers(zone: &Zone, world: &World, healthy: &[&str]) -> String {
+    pub(crate) fn answers(zone: &Zone, world: &World, healthy: &[&str]) -> String {
         let service = &world.service().name;
         let is_healthy = |check: &route53::CheckId| healthy.iter().any(|name| check.as_str() == format!("own-{name}"));
         match zone.answer(&name(service), RecordType::Cname, &is_healthy, Draw(0)) {
@@ -239,7 +239,8 @@ mod tests {
     #[test]
     fn a_region_that_was_left_is_not_returned_to_by_route_53() {
         let regions = &REGIONS[..2];
-        let (world, checks) = (World::of("", regions), checks(regions));
+        let (mut world, checks) = (World::of("", regions), checks(regions));
+        world.all("us-east-1", domain::Verdict::Down, 3);
         let plan = plan(&world, "eu-west-1");
         assert_eq!((plan.kind, plan.slots()[1].arming), (PlanKind::Failover, Arming::AlwaysUnhealthy));
         let after = zone(&world, &checks).apply(&change_batch(world.service(), &plan, &checks).unwrap()).unwrap();

@@ -1,6 +1,6 @@
 //! Everything that one decision looks at, prepared once.
 
-use domain::{Answering, HoldReason, Phase, RegionName, Service, ServiceState};
+use domain::{Answering, HoldReason, Period, Phase, PlanId, RegionName, Service, ServiceState};
 use jiff::Timestamp;
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 pub(crate) struct Scene<'a> {
     pub(crate) service: &'a Service,
     pub(crate) state: &'a ServiceState,
-    pub(crate) answering: &'a Answering,
+    pub(crate) evidence: &'a Evidence,
     pub(crate) now: Timestamp,
     pub(crate) hearing: Hearing<'a>,
     /// In the order of preference.
@@ -25,7 +25,7 @@ impl<'a> Scene<'a> {
     pub(crate) fn new(service: &'a Service, state: &'a ServiceState, evidence: &'a Evidence, now: Timestamp) -> Self {
         let hearing = evidence.hear(service, now);
         let tallies = Tally::all(service, &hearing, &evidence.native);
-        Self { service, state, answering: &evidence.answering, now, hearing, tallies }
+        Self { service, state, evidence, now, hearing, tallies }
     }
 
     pub(crate) fn tally(&self, region: &RegionName) -> Option<&Tally<'a>> {
@@ -38,7 +38,7 @@ impl<'a> Scene<'a> {
             let naming = self.hearing.knowing.iter().filter(|it| it.answering.region() == Some(tally.region));
             naming.count() >= self.service.policy.quorum
         };
-        match self.answering {
+        match &self.evidence.answering {
             Answering::Region(region) => self.tally(region),
             // We see the answer, and it is nobody's: what observers saw before is history.
             Answering::Other(_) => None,
@@ -65,12 +65,67 @@ impl<'a> Scene<'a> {
 
     /// Whether traffic could return to a region preferred over the active one: long up, and long left.
     pub(crate) fn may_return_to(&self, region: &Tally<'_>) -> bool {
-        region.is_up_for_long() && region.native != NativeHealth::Unhealthy && self.hold_down_until().is_none()
+        region.is_up_for_long() && self.may_go_to(region) && self.hold_down_until().is_none()
     }
 
     /// The best region that traffic could return to.
     pub(crate) fn returnable(&self, active: &Tally<'_>) -> Option<&Tally<'a>> {
         self.tallies[..active.rank].iter().find(|region| self.may_return_to(region))
+    }
+
+    /// The best of those that the policy may return to by itself: none that a person led the traffic away from.
+    pub(crate) fn returnable_by_policy(&self, active: &Tally<'_>) -> Option<&Tally<'a>> {
+        let first = self.ordered_rank().min(active.rank);
+        self.tallies[first..active.rank].iter().find(|region| self.may_return_to(region))
+    }
+
+    /// The rank of the region that a person ordered last; 0 without an order, or when it is gone.
+    pub(crate) fn ordered_rank(&self) -> usize {
+        let ordered = self.state.by_hand.as_ref().and_then(|order| self.tally(&order.to));
+        ordered.map_or(0, |tally| tally.rank)
+    }
+
+    /// The region to leave for: by preference, but those that a person led the traffic away from come last.
+    pub(crate) fn refuge(&self, active: &Tally<'_>) -> Option<&Tally<'a>> {
+        let (avoided, others) = self.tallies.split_at(self.ordered_rank());
+        others.iter().chain(avoided).find(|it| it.rank != active.rank && self.may_go_to(it))
+    }
+
+    /// Whether traffic may move to a region.
+    pub(crate) fn may_go_to(&self, target: &Tally<'_>) -> bool {
+        target.is_up()
+            && target.native != NativeHealth::Unhealthy
+            && !self.panics_at(target)
+            && self.data_loss_at(target).is_none()
+    }
+
+    /// Why it may not; empty when it may.
+    pub(crate) fn against(&self, target: &Tally<'_>) -> Vec<HoldReason> {
+        let policy = &self.service.policy;
+        let reasons = [
+            (!target.is_up()).then(|| reason::not_up(target)),
+            (target.native == NativeHealth::Unhealthy).then(|| reason::unhealthy(target)),
+            self.panics_at(target).then(|| reason::panic(target, policy)),
+            self.data_loss_at(target).map(|(lag, rpo)| reason::data_loss(target, lag, rpo)),
+        ];
+        reasons.into_iter().flatten().collect()
+    }
+
+    /// Of one that is not up that is said already.
+    fn panics_at(&self, target: &Tally<'_>) -> bool {
+        target.is_up() && target.well.is_some_and(|well| well < self.service.policy.panic_threshold.get())
+    }
+
+    /// How far the target's data are behind, and how far they may be; `None` when that is no obstacle.
+    fn data_loss_at(&self, target: &Tally<'_>) -> Option<(Option<Period>, Period)> {
+        let rpo = self.service.policy.rpo?;
+        let lag = self.evidence.lag.get(target.region).copied();
+        lag.is_none_or(|lag| lag > rpo).then_some((lag, rpo))
+    }
+
+    /// The failover that nobody has seen yet, where the policy waits for that.
+    pub(crate) fn unacknowledged(&self) -> Option<&PlanId> {
+        self.state.unacknowledged.as_ref().filter(|_| self.service.policy.acknowledge)
     }
 
     /// Until when a region that was left stays left.
@@ -101,14 +156,15 @@ impl<'a> Scene<'a> {
     /// When a failover could happen at the earliest if everything goes on as it is; `None` when nobody can say.
     pub(crate) fn earliest_failover(&self) -> Option<Timestamp> {
         let active = self.active()?;
-        let stopped = self.state.paused.is_some() || self.state.in_flight.is_some() || self.state.unverified.is_some();
-        let possible = !stopped
-            && self.quorum().is_ok()
-            && self.tallies.iter().any(|it| it.rank != active.rank && against(it).is_empty());
-        if !possible {
+        let missing = active.rounds_missing()?;
+        let stopped = self.state.paused.is_some()
+            || self.state.in_flight.is_some()
+            || self.state.unverified.is_some()
+            || self.unacknowledged().is_some();
+        if stopped || self.quorum().is_err() || self.refuge(active).is_none() {
             return None;
         }
-        let counted = later(self.now, reason::rounds(&self.service.policy, active.rounds_missing()?));
+        let counted = later(self.now, reason::rounds(&self.service.policy, missing));
         let waits = [self.cooldown_until(), self.budget_until()].into_iter().flatten();
         waits.chain([counted]).max().filter(|at| *at < Timestamp::MAX)
     }
@@ -123,11 +179,4 @@ impl<'a> Scene<'a> {
             Some(_) => Phase::FailedOver,
         }
     }
-}
-
-/// Why a region may not be moved to; empty when it may.
-pub(crate) fn against(target: &Tally<'_>) -> Vec<HoldReason> {
-    let not_up = (!target.is_up()).then(|| reason::not_up(target));
-    let unhealthy = (target.native == NativeHealth::Unhealthy).then(|| reason::unhealthy(target));
-    not_up.into_iter().chain(unhealthy).collect()
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    ObserverName, Policy, Probe, ProbeName, ProbeStatus, RegionName, RegionPhase, RegionView, Service, Verdict,
-    VerdictAs,
+    ObserverName, Policy, Probe, ProbeKind, ProbeName, ProbeReport, ProbeStatus, RegionName, RegionPhase, RegionView,
+    Service, Verdict, VerdictAs,
 };
 
 use crate::{
@@ -30,7 +30,7 @@ pub enum Signal<'a> {
     NotAsked,
     /// Route 53's own check is unhealthy.
     NativeCheck,
-    /// These probes each fail for a quorum.
+    /// These probes, of more than one kind, each fail for a quorum, for `down_after` rounds.
     Probes(Vec<&'a ProbeName>),
     /// None can be had; everyone who knows says down, for twice `down_after`.
     Unanimity,
@@ -49,8 +49,55 @@ pub struct Tally<'a> {
     pub observers: usize,
     /// What Route 53's own check says.
     pub native: NativeHealth,
+    /// The share of what observers probed of it that was well; none: nothing was probed.
+    pub well: Option<f64>,
     policy: &'a Policy,
     probes: &'a [Probe],
+    /// Those that fail for a quorum now, and have for `down_after` rounds.
+    failing: Probes,
+    lasting: Probes,
+}
+
+/// Places in a service's list of probes, a bit each; more than 128 probes are not told apart from none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Probes(u128);
+
+impl Probes {
+    fn add(&mut self, place: usize) {
+        self.0 |= u32::try_from(place).ok().and_then(|place| 1_u128.checked_shl(place)).unwrap_or(0);
+    }
+
+    fn of(self, probes: &[Probe]) -> impl Iterator<Item = &Probe> + Clone {
+        probes.iter().take(128).enumerate().filter(move |(place, _)| self.0 >> place & 1 == 1).map(|(_, probe)| probe)
+    }
+
+    /// Whether two of them would not fail for the same reason alone: of different kinds, ports, paths or names.
+    fn has_two_kinds(self, probes: &[Probe]) -> bool {
+        let mut all = self.of(probes);
+        all.next().is_some_and(|first| all.any(|other| !same_kind(&first.kind, &other.kind)))
+    }
+}
+
+fn fails(policy: &Policy, report: &ProbeReport) -> bool {
+    match report.status {
+        ProbeStatus::Ok => false,
+        ProbeStatus::Degraded => policy.degraded_counts_as == VerdictAs::Down,
+        ProbeStatus::Failed => !is_own(report),
+    }
+}
+
+/// Rounds in a row in which a probe has failed; an observer that does not count them means its verdict's.
+fn failing_for(view: &RegionView, report: &ProbeReport) -> u32 {
+    if view.failing.is_empty() { view.streak } else { view.failing.get(&report.probe).copied().unwrap_or(0) }
+}
+
+fn same_kind(one: &ProbeKind, other: &ProbeKind) -> bool {
+    match (one, other) {
+        (ProbeKind::Http(one), ProbeKind::Http(other)) => {
+            (one.scheme, one.port, &one.path) == (other.scheme, other.port, &other.path)
+        }
+        (one, other) => one == other,
+    }
 }
 
 impl<'a> Tally<'a> {
@@ -73,24 +120,57 @@ impl<'a> Tally<'a> {
         hearing: &Hearing<'a>,
         native: NativeHealth,
     ) -> Self {
-        let votes = hearing.knowing.iter().filter_map(|observation| {
-            let view = observation.regions.get(region)?;
-            let counts_as = word(view.verdict, &service.policy)?;
-            Some(Vote { observer: &observation.observer, view, counts_as })
-        });
-        Self {
+        let mut votes = Vec::with_capacity(hearing.knowing.len());
+        let (mut probed, mut well) = (0_usize, 0_usize);
+        for observation in &hearing.knowing {
+            let Some(view) = observation.regions.get(region) else { continue };
+            probed += view.probes.len();
+            well += view.probes.iter().filter(|report| report.status != ProbeStatus::Failed).count();
+            if let Some(counts_as) = word(view.verdict, &service.policy) {
+                votes.push(Vote { observer: &observation.observer, view, counts_as });
+            }
+        }
+        let mut tally = Self {
             region,
             rank,
-            votes: votes.collect(),
+            votes,
             observers: hearing.observers,
             native,
+            well: (probed > 0).then(|| well as f64 / probed as f64),
             policy: &service.policy,
             probes: &service.probes,
+            failing: Probes::default(),
+            lasting: Probes::default(),
+        };
+        if tally.is_down() {
+            let needed = tally.down_after();
+            tally.failing = tally.probes_of_a_quorum(|policy, _, report| fails(policy, report));
+            tally.lasting = tally.probes_of_a_quorum(|policy, view, report| {
+                fails(policy, report) && failing_for(view, report) >= needed
+            });
         }
+        tally
+    }
+
+    /// The probes of which a quorum says this.
+    fn probes_of_a_quorum(&self, says: impl Fn(&Policy, &RegionView, &ProbeReport) -> bool) -> Probes {
+        let mut found = Probes::default();
+        for (place, probe) in self.probes.iter().enumerate() {
+            let of = |vote: &&Vote<'_>| {
+                let reports = &vote.view.probes;
+                let at_its_place = reports.get(place).filter(|report| report.probe == probe.name);
+                let report = at_its_place.or_else(|| reports.iter().find(|report| report.probe == probe.name));
+                report.is_some_and(|report| says(self.policy, vote.view, report))
+            };
+            if self.votes.iter().filter(of).count() >= self.policy.quorum {
+                found.add(place);
+            }
+        }
+        found
     }
 
     /// Those whose word counts so.
-    pub fn saying(&self, what: VerdictAs) -> impl Iterator<Item = &Vote<'a>> {
+    pub fn saying(&self, what: VerdictAs) -> impl Iterator<Item = &Vote<'a>> + Clone {
         self.votes.iter().filter(move |vote| vote.counts_as == what)
     }
 
@@ -115,45 +195,59 @@ impl<'a> Tally<'a> {
     /// For how many rounds in a row a quorum has said so; 0 without one.
     #[must_use]
     pub fn rounds(&self, what: VerdictAs) -> u32 {
-        let mut streaks: Vec<_> = self.saying(what).map(|vote| vote.view.streak).collect();
-        streaks.sort_unstable_by(|a, b| b.cmp(a));
-        self.policy.quorum.checked_sub(1).and_then(|last| streaks.get(last).copied()).unwrap_or(0)
+        let streaks = || self.saying(what).map(|vote| vote.view.streak);
+        let by_quorum = |streak: &u32| streaks().filter(|other| other >= streak).count() >= self.policy.quorum;
+        streaks().filter(by_quorum).max().unwrap_or(0)
+    }
+
+    /// Rounds in a row after which a quorum's `down` counts. A quorum that sees an anomaly too needs one less,
+    /// never less than two (design.md, rule 4).
+    #[must_use]
+    pub fn down_after(&self) -> u32 {
+        let needed = self.policy.down_after;
+        let alerted = self.saying(VerdictAs::Down).filter(|vote| vote.view.anomalous).count();
+        if alerted >= self.policy.quorum { needed.min(needed.saturating_sub(1).max(2)) } else { needed }
     }
 
     /// Whether there is any independent signal that could agree or not: one that can't be had is no dissent.
     #[must_use]
     pub fn has_signal(&self) -> bool {
-        self.native != NativeHealth::Unknown || self.probes.len() > 1
+        self.native != NativeHealth::Unknown
+            || self.probes_of_a_quorum(|_, _, report| !is_own(report)).has_two_kinds(self.probes)
     }
 
     /// What agrees that the region is down.
     #[must_use]
     pub fn signal(&self) -> Option<Signal<'a>> {
-        let unanimous = self.is_down()
-            && self.saying(VerdictAs::Up).next().is_none()
-            && self.votes.iter().all(|vote| vote.view.streak >= self.rounds_alone());
-        match self.failing_probes() {
-            _ if !self.policy.corroborate => Some(Signal::NotAsked),
-            _ if self.native == NativeHealth::Unhealthy => Some(Signal::NativeCheck),
-            probes if probes.len() > 1 => Some(Signal::Probes(probes)),
-            _ if !self.has_signal() && unanimous => Some(Signal::Unanimity),
-            _ => None,
+        if !self.policy.corroborate {
+            Some(Signal::NotAsked)
+        } else if self.native == NativeHealth::Unhealthy {
+            Some(Signal::NativeCheck)
+        } else if self.lasting.has_two_kinds(self.probes) {
+            Some(Signal::Probes(self.lasting.of(self.probes).map(|probe| &probe.name).collect()))
+        } else {
+            (self.is_unanimous() && !self.has_signal()).then_some(Signal::Unanimity)
         }
+    }
+
+    /// The same without the words.
+    pub(crate) fn is_corroborated(&self) -> bool {
+        !self.policy.corroborate
+            || self.native == NativeHealth::Unhealthy
+            || self.lasting.has_two_kinds(self.probes)
+            || (self.is_unanimous() && !self.has_signal())
+    }
+
+    /// All who know say down, for twice as long.
+    fn is_unanimous(&self) -> bool {
+        let long = |vote: &Vote<'_>| vote.counts_as == VerdictAs::Down && vote.view.streak >= self.rounds_alone();
+        self.is_down() && self.votes.iter().all(long)
     }
 
     /// The probes that fail for a quorum.
     #[must_use]
     pub fn failing_probes(&self) -> Vec<&'a ProbeName> {
-        let fails = |vote: &Vote<'_>, probe: &ProbeName| {
-            vote.view.probes.iter().filter(|report| report.probe == *probe).any(|report| match report.status {
-                ProbeStatus::Ok => false,
-                ProbeStatus::Degraded => self.policy.degraded_counts_as == VerdictAs::Down,
-                ProbeStatus::Failed => !is_own(report),
-            })
-        };
-        let failing =
-            |probe: &&ProbeName| self.votes.iter().filter(|vote| fails(vote, probe)).count() >= self.policy.quorum;
-        self.probes.iter().map(|probe| &probe.name).filter(failing).collect()
+        self.failing.of(self.probes).map(|probe| &probe.name).collect()
     }
 
     /// Rounds in a row that suffice when no independent signal can be had.
@@ -168,13 +262,14 @@ impl<'a> Tally<'a> {
         if !self.is_down() {
             return None;
         }
-        if self.signal().is_none() && !self.has_signal() {
+        let corroborated = self.is_corroborated();
+        if !corroborated && !self.has_signal() {
             let shortest = self.votes.iter().map(|vote| vote.view.streak).min()?;
             let unanimous = self.saying(VerdictAs::Up).next().is_none();
             return unanimous.then(|| self.rounds_alone().saturating_sub(shortest));
         }
-        let missing = self.policy.down_after.saturating_sub(self.rounds(VerdictAs::Down));
-        (missing > 0 || self.signal().is_some()).then_some(missing)
+        let missing = self.down_after().saturating_sub(self.rounds(VerdictAs::Down));
+        (missing > 0 || corroborated).then_some(missing)
     }
 
     /// How the region is seen, all observers together.
@@ -183,8 +278,8 @@ impl<'a> Tally<'a> {
         let degraded = self.votes.iter().filter(|vote| vote.view.verdict == Verdict::Degraded).count();
         let some_down = self.saying(VerdictAs::Down).next().is_some();
         if self.is_down() {
-            let long = self.rounds(VerdictAs::Down) >= self.policy.down_after;
-            if long && self.signal().is_some() { RegionPhase::Failed } else { RegionPhase::Critical }
+            let long = self.rounds(VerdictAs::Down) >= self.down_after();
+            if long && self.is_corroborated() { RegionPhase::Failed } else { RegionPhase::Critical }
         } else if self.votes.len() < self.policy.min_observers {
             RegionPhase::Unknown
         } else if some_down || degraded >= self.policy.quorum {

@@ -82,6 +82,11 @@ pub enum AuditKind {
         /// Why.
         reason: String,
     },
+    /// A person has seen the last automatic failover, or the alarm.
+    Acknowledged {
+        /// Who.
+        by: String,
+    },
     /// Decisions go on.
     Resumed {
         /// By whom.

@@ -107,10 +107,17 @@ pub(crate) struct PolicyFile {
     pub(crate) cooldown: Option<Period>,
     /// Budget of automatic failovers. Default 1.
     pub(crate) max_auto_failovers_per_hour: Option<u32>,
+    /// Whether a second automatic failover waits for `pointsman acknowledge`. Default false.
+    pub(crate) acknowledge: Option<bool>,
     /// How traffic returns. Default `manual`.
     pub(crate) failback: Option<Failback>,
     /// Whether Route 53 may return by itself to a region that was left. Default `forbid`.
     pub(crate) native_return: Option<NativeReturn>,
+    /// How far a region's data may be behind for the policy to move there. Where nothing measures it, it moves by
+    /// hand only. Default: it does not matter.
+    pub(crate) rpo: Option<Period>,
+    /// The share of what observers probe of a region that must be well for traffic to go there. Default 0.5.
+    pub(crate) panic_threshold: Option<Share>,
     /// What a degraded region counts as. Default `up`.
     pub(crate) degraded_counts_as: Option<VerdictAs>,
     /// A switch not verified within this raises the alarm. Default 120s.

@@ -13,6 +13,7 @@ mod plan;
 mod policy;
 mod probe;
 mod resolve;
+mod sound;
 mod state;
 
 pub use config::{
@@ -32,5 +33,6 @@ pub use plan::{Actor, Arming, Expectation, Plan, PlanKind, Slot, Step, fence, fe
 pub use policy::{Failback, Mode, NativeReturn, Policy, Preset, VerdictAs};
 pub use probe::{Endpoint, HttpProbe, Limits, Probe, ProbeKind, Scheme, Share};
 pub use state::{
-    HoldCode, HoldReason, InFlight, Paused, Phase, RegionPhase, RegionTrack, STATE_FORMAT, ServiceState, StateError,
+    ByHand, HoldCode, HoldReason, InFlight, Paused, Phase, RegionPhase, RegionTrack, STATE_FORMAT, ServiceState,
+    StateError,
 };

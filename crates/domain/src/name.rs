@@ -1,6 +1,6 @@
 //! Names and numbers that must not be mistaken for one another.
 
-use std::{borrow::Borrow, fmt, str::FromStr, time::Duration};
+use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,13 +16,13 @@ pub struct NameError {
     why: &'static str,
 }
 
-/// Declares a newtype over a string that is checked once, when parsed.
+/// Declares a newtype over a string that is checked once, when parsed, and shared: decisions copy names by the dozen.
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $what:literal, $check:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(#[schemars(with = "String")] String);
+        pub struct $name(#[schemars(with = "String")] Arc<str>);
 
         impl $name {
             /// The name as text.
@@ -36,7 +36,7 @@ macro_rules! name {
             type Err = NameError;
             fn from_str(text: &str) -> Result<Self, NameError> {
                 let check: fn(&str) -> Result<String, &'static str> = $check;
-                check(text).map(Self).map_err(|why| NameError { what: $what, text: text.to_owned(), why })
+                check(text).map(|name| Self(name.into())).map_err(|why| NameError { what: $what, text: text.to_owned(), why })
             }
         }
 
@@ -49,7 +49,7 @@ macro_rules! name {
 
         impl From<$name> for String {
             fn from(name: $name) -> String {
-                name.0
+                name.0.as_ref().to_owned()
             }
         }
 

@@ -163,6 +163,12 @@ pub struct RegionView {
     pub streak: u32,
     /// When the streak began, by the observer's clock.
     pub since: Timestamp,
+    /// Whether the observer's anomaly score raises an alert: it may shorten a count, and nothing else.
+    #[serde(default)]
+    pub anomalous: bool,
+    /// For how many rounds in a row each probe that does not succeed has not, the observer's own faults apart.
+    #[serde(default)]
+    pub failing: BTreeMap<ProbeName, u32>,
     /// What the verdict rests on.
     pub probes: Vec<ProbeReport>,
 }

@@ -32,6 +32,11 @@ pub struct Slot {
 pub enum Actor {
     /// The failover Lambda, by policy.
     Policy,
+    /// The policy's plan, let go by a person.
+    Approved {
+        /// Who, as their machine knows them.
+        name: String,
+    },
     /// A person.
     Human {
         /// Who, as their machine knows them.
@@ -45,6 +50,7 @@ impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Policy => f.write_str("policy"),
+            Self::Approved { name } => write!(f, "policy, approved by {name}"),
             Self::Human { name, reason } => write!(f, "{name} ({reason})"),
         }
     }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Period;
+use crate::{Period, Share};
 
 /// Who decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -108,12 +108,21 @@ pub struct Policy {
     pub cooldown: Period,
     /// Budget of automatic failovers.
     pub max_auto_failovers_per_hour: u32,
+    /// Whether a second automatic failover waits until a person has acknowledged the first.
+    #[serde(default)]
+    pub acknowledge: bool,
     /// The window of that budget: an hour.
     pub budget_window: Period,
     /// How traffic returns.
     pub failback: Failback,
     /// What Route 53's own checks may do after a failover.
     pub native_return: NativeReturn,
+    /// A region's data may be behind by this much, not more, for the policy to move there; none: it does not matter.
+    #[serde(default)]
+    pub rpo: Option<Period>,
+    /// The share of what observers probe of a region that must be well for traffic to go there.
+    #[serde(default = "half")]
+    pub panic_threshold: Share,
     /// What `degraded` counts as.
     pub degraded_counts_as: VerdictAs,
     /// A switch not verified within this raises the alarm.
@@ -133,9 +142,14 @@ impl Policy {
             hold_down: self.hold_down.scaled(speed),
             cooldown: self.cooldown.scaled(speed),
             budget_window: self.budget_window.scaled(speed),
+            rpo: self.rpo.map(|rpo| rpo.scaled(speed)),
             verify_within: self.verify_within.scaled(speed),
             ask_every: self.ask_every.scaled(speed),
             ..self.clone()
         }
     }
+}
+
+pub(crate) fn half() -> Share {
+    Share::try_from(0.5).expect("a half is between 0 and 1")
 }

@@ -12,6 +12,7 @@ use crate::{
         Segment::{self, Index, Key},
         at,
     },
+    policy::half,
 };
 
 pub(crate) fn parse(file: &str, source: &str) -> Result<Config, ConfigError> {
@@ -112,7 +113,7 @@ impl ServiceFile {
         if ttl.subsec_nanos() != 0 || ttl.as_secs() == 0 {
             problems.add(&at(path, &[Key("ttl")]), "a TTL is a whole number of seconds, one or more");
         }
-        let policy = self.policy.resolve(&at(path, &[Key("policy")]), observers, problems);
+        let policy = self.policy.resolve(&at(path, &[Key("policy")]), observers, Period(ttl), problems);
         let mut regions = Vec::new();
         for (index, region) in self.region.into_iter().enumerate() {
             regions.extend(region.resolve(&at(path, &[Key("region"), Index(index)]), problems));
@@ -171,7 +172,7 @@ fn default_check(probes: &[Probe]) -> Option<NativeCheck> {
 }
 
 impl PolicyFile {
-    fn resolve(self, path: &[Segment], observers: usize, problems: &mut Problems) -> Policy {
+    fn resolve(self, path: &[Segment], observers: usize, ttl: Period, problems: &mut Problems) -> Policy {
         let preset = self.preset.unwrap_or(Preset::Steady);
         let interval = self.interval.unwrap_or(preset.interval());
         let policy = Policy {
@@ -187,58 +188,17 @@ impl PolicyFile {
             hold_down: self.hold_down.unwrap_or(Period::seconds(300)),
             cooldown: self.cooldown.unwrap_or(Period::seconds(600)),
             max_auto_failovers_per_hour: self.max_auto_failovers_per_hour.unwrap_or(1),
+            acknowledge: self.acknowledge.unwrap_or(false),
             budget_window: Period::seconds(3_600),
             failback: self.failback.unwrap_or(Failback::Manual),
             native_return: self.native_return.unwrap_or(NativeReturn::Forbid),
+            rpo: self.rpo,
+            panic_threshold: self.panic_threshold.unwrap_or_else(half),
             degraded_counts_as: self.degraded_counts_as.unwrap_or(VerdictAs::Up),
             verify_within: self.verify_within.unwrap_or(Period::seconds(120)),
             ask_every: Period::seconds(5),
         };
-        let mut must = |holds: bool, key, message: String| {
-            if !holds {
-                problems.add(&at(path, &[Key(key)]), message);
-            }
-        };
-        must(interval >= Period::seconds(1), "interval", format!("{interval} is shorter than 1s, the shortest round"));
-        must(
-            policy.timeout < interval,
-            "timeout",
-            format!("{} is not shorter than the interval, {interval}: rounds would overlap", policy.timeout),
-        );
-        must(policy.timeout > Period::default(), "timeout", "nothing can answer in no time".to_owned());
-        must(policy.down_after >= 1, "down_after", "at least 1".to_owned());
-        must(
-            policy.up_after > policy.down_after,
-            "up_after",
-            format!(
-                "{} is not more than down_after, {}: returning must be slower than leaving",
-                policy.up_after, policy.down_after
-            ),
-        );
-        must(policy.quorum >= 2, "quorum", "at least 2: one observer's word moves no traffic".to_owned());
-        must(
-            policy.quorum <= observers,
-            "quorum",
-            format!("{} of {observers} observers can never agree", policy.quorum),
-        );
-        must(
-            policy.min_observers >= policy.quorum,
-            "min_observers",
-            format!("{} is less than the quorum, {}", policy.min_observers, policy.quorum),
-        );
-        must(
-            policy.min_observers <= observers,
-            "min_observers",
-            format!("{} of {observers} observers can never know", policy.min_observers),
-        );
-        must(
-            policy.stale_after.0 >= interval.0 * 3,
-            "stale_after",
-            format!(
-                "{} is less than three intervals of {interval}: one late round would count as silence",
-                policy.stale_after
-            ),
-        );
+        policy.check(observers, ttl, |key, message| problems.add(&at(path, &[Key(key)]), message));
         policy
     }
 }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Arming, DnsName, Epoch, Plan, PlanId, RegionName, Service, Slot, plan::fence};
 
-/// The version of the format written by this build.
-pub const STATE_FORMAT: u32 = 1;
+/// The version of the format written by this build. Format 1 lacks `by_hand`, `unacknowledged` and `recommended`.
+pub const STATE_FORMAT: u32 = 2;
 
 /// Why a state object can't be used; it is never overwritten then.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -135,6 +135,16 @@ pub enum HoldCode {
     NotVerified,
     /// Route 53's control plane does not do what the plan in flight needs.
     ControlPlaneUnreachable,
+    /// Nobody has acknowledged the last automatic failover.
+    NotAcknowledged,
+    /// A person ordered the traffic where it is.
+    ByHand,
+    /// The target's data are further behind than the RPO allows, or nobody knows how far.
+    DataLoss,
+    /// Too little of what observers probe of the target is well.
+    PanicThreshold,
+    /// What is to be approved is not what would be planned now.
+    NotRecommended,
 }
 
 impl HoldCode {
@@ -163,6 +173,11 @@ impl HoldCode {
             Self::UnknownRegion => "unknown_region",
             Self::NotVerified => "not_verified",
             Self::ControlPlaneUnreachable => "control_plane_unreachable",
+            Self::NotAcknowledged => "not_acknowledged",
+            Self::ByHand => "by_hand",
+            Self::DataLoss => "data_loss",
+            Self::PanicThreshold => "panic_threshold",
+            Self::NotRecommended => "not_recommended",
         }
     }
 }
@@ -191,6 +206,17 @@ pub struct Paused {
     pub at: Timestamp,
     /// Why.
     pub reason: String,
+}
+
+/// A person's order, which holds until a person says otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ByHand {
+    /// Where to.
+    pub to: RegionName,
+    /// Who, as their machine knows them.
+    pub by: String,
+    /// When it took effect.
+    pub at: Timestamp,
 }
 
 /// A plan being carried out.
@@ -241,6 +267,15 @@ pub struct ServiceState {
     pub paused: Option<Paused>,
     /// Set when the last switch was not verified in time.
     pub unverified: Option<PlanId>,
+    /// The last order by hand: the policy never returns past it.
+    #[serde(default)]
+    pub by_hand: Option<ByHand>,
+    /// The last automatic failover, until a person has seen it.
+    #[serde(default)]
+    pub unacknowledged: Option<PlanId>,
+    /// What the mode does not allow to carry out, and a person may approve.
+    #[serde(default)]
+    pub recommended: Option<Box<Plan>>,
     /// Why nothing was done at the last look.
     pub hold_reasons: Vec<HoldReason>,
 }
@@ -268,6 +303,9 @@ impl ServiceState {
             automatic: Vec::new(),
             paused: None,
             unverified: None,
+            by_hand: None,
+            unacknowledged: None,
+            recommended: None,
             hold_reasons: Vec::new(),
         }
     }
@@ -279,7 +317,7 @@ impl ServiceState {
         fence(Epoch(0), &none)
     }
 
-    /// Reads a state object.
+    /// Reads a state object; an older one becomes one of today's.
     pub fn parse(json: &[u8]) -> Result<Self, StateError> {
         #[derive(Deserialize)]
         struct Format {
@@ -290,6 +328,7 @@ impl ServiceState {
         if format > STATE_FORMAT {
             return Err(StateError::Newer { found: format });
         }
-        serde_json::from_slice(json).map_err(corrupted)
+        let state: Self = serde_json::from_slice(json).map_err(corrupted)?;
+        Ok(Self { format: STATE_FORMAT, ..state })
     }
 }

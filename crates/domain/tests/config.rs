@@ -91,6 +91,14 @@ fn each_mistake_names_line_and_key() {
             "policy.quorum = 4",
             "service[0].policy.quorum: 4 of 3 observers can never agree",
         ),
+        ("policy.preset = \"brisk\"", "policy.cooldown = \"10s\"", "clients would still be on their way"),
+        ("policy.preset = \"brisk\"", "policy.verify_within = \"15s\"", "no observer could have seen the answer"),
+        (
+            "policy.preset = \"brisk\"",
+            "policy.max_auto_failovers_per_hour = 7",
+            "7 can never be used up in 1h with a cooldown of 10m",
+        ),
+        ("policy.preset = \"brisk\"", "policy.panic_threshold = 50", "50 is not a share"),
         ("policy.preset = \"brisk\"", "policy.quorum = 1", "one observer's word moves no traffic"),
         ("policy.preset = \"brisk\"", "policy.up_after = 3", "returning must be slower than leaving"),
         ("policy.preset = \"brisk\"", "policy.stale_after = \"10s\"", "one late round would count as silence"),
@@ -156,8 +164,8 @@ fn a_state_that_is_corrupted_or_newer_is_refused_by_name() {
     assert_eq!(ServiceState::parse(&json), Ok(state));
     assert!(matches!(ServiceState::parse(b"{"), Err(StateError::Corrupted(_))));
     assert!(matches!(ServiceState::parse(b"{\"format\":1}"), Err(StateError::Corrupted(_))));
-    let newer = String::from_utf8(json).unwrap().replace("\"format\":1", "\"format\":2");
-    assert_eq!(ServiceState::parse(newer.as_bytes()), Err(StateError::Newer { found: 2 }));
+    let newer = String::from_utf8(json).unwrap().replace("\"format\":2", "\"format\":3");
+    assert_eq!(ServiceState::parse(newer.as_bytes()), Err(StateError::Newer { found: 3 }));
 }
 
 #[test]
@@ -167,4 +175,17 @@ fn the_readme_shows_a_configuration_that_is_accepted() {
     let (source, _) = rest.split_once("```").unwrap();
     let config = Config::parse("README.md", source).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(config.services[0].probes.len(), 3);
+}
+
+/// A state object as the build before this one wrote it.
+#[test]
+fn a_state_of_format_1_becomes_one_of_today() {
+    let fresh = ServiceState::new(&good().services[0]);
+    let mut older = serde_json::to_value(&fresh).unwrap();
+    let fields = older.as_object_mut().unwrap();
+    fields["format"] = 1.into();
+    for later in ["by_hand", "unacknowledged", "recommended"] {
+        fields.remove(later).unwrap();
+    }
+    assert_eq!(ServiceState::parse(older.to_string().as_bytes()), Ok(fresh));
 }

@@ -251,7 +251,8 @@ impl<'a> Recorder<'a> {
             | AuditKind::Abandoned { .. }
             | AuditKind::Recommended { .. }
             | AuditKind::Paused { .. }
-            | AuditKind::Resumed { .. } => {}
+            | AuditKind::Resumed { .. }
+            | AuditKind::Acknowledged { .. } => {}
         }
     }
 

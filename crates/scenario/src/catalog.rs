@@ -12,6 +12,20 @@ macro_rules! scenarios {
     };
 }
 
+/// Named after their files in the folder of their own, so that they may be called like a scenario.
+const INCIDENTS: [(&str, &str); 10] = scenarios! {
+    "incidents/brownout"
+    "incidents/both-down"
+    "incidents/empty-dns"
+    "incidents/flapping-checks"
+    "incidents/lying-observer"
+    "incidents/observers-partitioned"
+    "incidents/region-down"
+    "incidents/slow-bleed"
+    "incidents/stale-clients"
+    "incidents/thundering-return"
+};
+
 const SCENARIOS: [(&str, &str); 22] = scenarios! {
     "region-outage"
     "flapping"
@@ -60,7 +74,7 @@ pub enum FindError {
 }
 
 fn known() -> String {
-    SCENARIOS.map(|(name, _)| name).join(", ")
+    SCENARIOS.iter().chain(&INCIDENTS).map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
 }
 
 /// The scenarios that come with Pointsman: each one's name, and what it shows in a line.
@@ -68,9 +82,14 @@ pub fn all() -> Result<Vec<Scenario>, ConfigError> {
     SCENARIOS.iter().map(|(name, source)| Scenario::parse(&format!("scenarios/{name}.toml"), source)).collect()
 }
 
-/// The scenario of that name, or in that file.
+/// The incidents of docs/incidents.md.
+pub fn incidents() -> Result<Vec<Scenario>, ConfigError> {
+    INCIDENTS.iter().map(|(name, source)| Scenario::parse(&format!("scenarios/{name}.toml"), source)).collect()
+}
+
+/// The scenario or incident of that name, or in that file.
 pub fn find(name: &str) -> Result<Scenario, FindError> {
-    if let Some((name, source)) = SCENARIOS.iter().find(|(known, _)| *known == name) {
+    if let Some((name, source)) = SCENARIOS.iter().chain(&INCIDENTS).find(|(known, _)| *known == name) {
         return Ok(Scenario::parse(&format!("scenarios/{name}.toml"), source)?);
     }
     if std::path::Path::new(name).extension().is_none_or(|extension| extension != "toml") {

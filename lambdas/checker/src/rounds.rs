@@ -1,6 +1,7 @@
 //! Rounds: EventBridge starts an invocation a minute, and the rounds go on within it until a successor's are seen.
 
 use std::{
+    collections::BTreeSet,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -125,6 +126,7 @@ impl<'a> Watch<'a> {
             round,
             at: now,
             regions: seen.regions,
+            anomalous: BTreeSet::new(),
             answering: seen.answering,
         };
         let observation = decision::follow(self.previous.as_ref(), measured, quiet);

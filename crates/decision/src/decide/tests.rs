@@ -4,7 +4,10 @@ use domain::{
 };
 
 use super::*;
-use crate::fixture::{World, failed, ok, region, report, view};
+use crate::{
+    NativeHealth,
+    fixture::{World, failed, ok, region, report, view},
+};
 
 fn slots(slots: &[(&str, Arming)]) -> Vec<Slot> {
     slots.iter().map(|(name, arming)| Slot { region: region(name), arming: *arming }).collect()

@@ -158,6 +158,35 @@ fn not_verified_in_time_is_said_once_and_taken_back_by_a_success() {
     assert_eq!((world.state.unverified, world.state.in_flight), (None, None));
 }
 
+/// A plan that was applied and is seen nowhere in time.
+fn alarmed() -> World {
+    taken().then(applied()).after(121).then(seen("us-east-1", 0))
+}
+
+#[test]
+fn a_plan_that_is_not_seen_to_arrive_has_its_fence_read_now_and_then() {
+    let world = alarmed();
+    assert!(matches!(world.next(), Action::GiveUp(_)));
+    let world = world.then(Event::Applied { change: None });
+    assert_eq!(world.next(), Action::Verify(&region("eu-west-1")));
+    let world = world.after(5);
+    assert!(matches!(world.next(), Action::GiveUp(_)));
+    let world = world.then(Event::Superseded { found: "epoch=9 plan=e9-0badcafe".into() });
+    assert_eq!((world.state.in_flight.is_none(), world.state.epoch), (true, Epoch(9)));
+}
+
+#[test]
+fn whoever_acknowledges_the_alarm_ends_the_plan_that_raised_it() {
+    let world = alarmed();
+    assert!(world.state.unverified.is_some());
+    let (state, audit) = acknowledge(&world.state, world.service(), "ada").unwrap();
+    assert!(matches!(audit.as_slice(), [AuditKind::Acknowledged { .. }, AuditKind::Abandoned { .. }]));
+    assert_eq!((state.in_flight, state.unverified, state.unacknowledged), (None, None, None));
+    let under_way = taken().then(applied());
+    let (state, _) = acknowledge(&under_way.state, under_way.service(), "ada").unwrap();
+    assert!(state.in_flight.is_some(), "it may still arrive in time");
+}
+
 #[test]
 fn whoever_was_first_is_believed() {
     let world = taken().after(7);
@@ -171,6 +200,17 @@ fn whoever_was_first_is_believed() {
         let state = taken().then(Event::Superseded { found: odd.into() }).state;
         assert_eq!((state.epoch, state.fence.as_str()), (Epoch(1), odd));
     }
+}
+
+#[test]
+fn an_older_plan_that_took_effect_unnoticed_costs_no_cooldown() {
+    let mut world = taken();
+    world.state.epoch = Epoch(3);
+    world.state.in_flight.as_mut().unwrap().plan.epoch = Epoch(3);
+    let found = "epoch=2 plan=e2-0badcafe";
+    let world = world.then(Event::Superseded { found: found.into() });
+    assert_eq!((world.state.epoch, world.state.fence.as_str(), world.state.last_switch), (Epoch(3), found, None));
+    assert_eq!((world.plan().epoch, world.plan().expects.fence.as_str()), (Epoch(4), found));
 }
 
 #[test]
