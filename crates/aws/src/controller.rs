@@ -202,7 +202,7 @@ impl Controller {
     pub async fn approve(&self, service: &Service, epoch: Epoch, by: &str) -> Result<(Plan, ServiceState), OrderError> {
         for _ in 0..RACES {
             let (state, version) = self.load(service).await?;
-            let evidence = self.evidence(service, &state).await?;
+            let evidence = self.evidence(service, &state, AskNative::Always).await?;
             let plan = decision::approve(service, &state, &evidence, Timestamp::now(), epoch, by)
                 .map_err(OrderError::Refused)?;
             if let Some(state) = self.take(service, &state, plan.clone(), &version).await? {
