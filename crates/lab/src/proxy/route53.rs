@@ -80,6 +80,7 @@ impl Route53Api {
         // Every operation counts, whoever answers it (R42).
         if !self.limit.lock().unwrap_or_else(PoisonError::into_inner).admit(self.began.elapsed(), self.route53.second())
         {
+            tracing::debug!(method = %call.method, path = call.uri.path(), "throttled");
             return Some(ApiError::Throttling.into_response());
         }
         let path: Vec<&str> = segments.collect();
