@@ -31,8 +31,17 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// One run of dnsperf.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Load {
+    answers: f64,
     per_second: f64,
     lost_percent: f64,
+}
+
+/// One run, and what it cost the server.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    load: Load,
+    /// Answers a second of its processor's time: the same however busy the machine is.
+    per_cpu_second: f64,
 }
 
 pub(super) fn measure(place: &Place) -> Result<Vec<Figure>> {
@@ -42,13 +51,15 @@ pub(super) fn measure(place: &Place) -> Result<Vec<Figure>> {
     let knot = Server::knot(&folder)?;
     let mut runs = Vec::new();
     for _ in 0..RUNS {
-        runs.push((ours.load(&folder)?, knot.load(&folder)?));
+        runs.push((ours.run(&folder)?, knot.run(&folder)?));
     }
     let command = shown(ours.port, &folder);
-    let rates = Spread::of(runs.iter().map(|(ours, _)| ours.per_second));
-    let knots = Spread::of(runs.iter().map(|(_, knot)| knot.per_second));
-    let ratios = Spread::of(runs.iter().map(|(ours, knot)| ours.per_second / knot.per_second));
-    let lost = Spread::of(runs.iter().map(|(ours, _)| ours.lost_percent));
+    let rates = Spread::of(runs.iter().map(|(ours, _)| ours.load.per_second));
+    let knots = Spread::of(runs.iter().map(|(_, knot)| knot.load.per_second));
+    let ratios = Spread::of(runs.iter().map(|(ours, knot)| ours.load.per_second / knot.load.per_second));
+    let lost = Spread::of(runs.iter().map(|(ours, _)| ours.load.lost_percent));
+    let cpu = Spread::of(runs.iter().map(|(ours, _)| ours.per_cpu_second));
+    let knots_cpu = Spread::of(runs.iter().map(|(_, knot)| knot.per_cpu_second));
     let busy = fs::read_to_string("/proc/loadavg").context("failed to read /proc/loadavg")?;
     let by_turns = format!("{RUNS} runs of {SECONDS} s by turns, load average {}", busy.trim());
     let of = |spread: &Spread| format!("best; median {:.0}, worst {:.0}; {by_turns}", spread.median, spread.least);
@@ -57,6 +68,8 @@ pub(super) fn measure(place: &Place) -> Result<Vec<Figure>> {
         Figure::new("DNS: lost, worst run", &command, Quantity::Percent(lost.most), LOSS),
         Figure::new("DNS: against knot", &command, Quantity::Times(ratios.median), OF_KNOT)
             .note(format!("median of pairs; {:.2} to {:.2}", ratios.least, ratios.most)),
+        Figure::unbounded("DNS: answers a second of CPU time", &command, Quantity::PerSecond(cpu.median))
+            .note(format!("median, whatever else runs; knot's is {:.0}", knots_cpu.median)),
         Figure::unbounded("DNS: knot's answers", &shown(knot.port, &folder), Quantity::PerSecond(knots.most))
             .note(of(&knots)),
     ])
@@ -148,6 +161,21 @@ impl Server {
         anyhow::bail!("the name server on port {} did not answer within {PATIENCE:?}", self.port)
     }
 
+    fn run(&self, folder: &Path) -> Result<Run> {
+        let before = self.cpu_seconds()?;
+        let load = self.load(folder)?;
+        Ok(Run { load, per_cpu_second: load.answers / (self.cpu_seconds()? - before) })
+    }
+
+    /// What it used so far; `taskset` became it.
+    fn cpu_seconds(&self) -> Result<f64> {
+        /// As every Linux counts them for programs.
+        const TICKS_A_SECOND: f64 = 100.0;
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id())).context("the name server ended")?;
+        let ticks = stat.rsplit_once(')').into_iter().flat_map(|(_, rest)| rest.split_whitespace().skip(11).take(2));
+        Ok(ticks.map(str::parse::<f64>).sum::<Result<f64, _>>()? / TICKS_A_SECOND)
+    }
+
     fn load(&self, folder: &Path) -> Result<Load> {
         eprintln!("$ {}", shown(self.port, folder));
         let mut command = pinned("1", tools::DNSPERF.program);
@@ -185,7 +213,8 @@ impl Load {
         ensure!(codes.starts_with("NOERROR") && codes.ends_with("(100.00%)"), "answers were {codes}");
         let sent: f64 = field("Queries sent:")?.parse()?;
         let lost = field("Queries lost:")?.split_whitespace().next().unwrap_or_default().parse::<f64>()?;
-        Ok(Load { per_second: field("Queries per second:")?.parse()?, lost_percent: 100.0 * lost / sent })
+        let answers = field("Queries completed:")?.split_whitespace().next().unwrap_or_default().parse()?;
+        Ok(Load { answers, per_second: field("Queries per second:")?.parse()?, lost_percent: 100.0 * lost / sent })
     }
 }
 
@@ -200,7 +229,7 @@ mod tests {
     #[test]
     fn reads_what_dnsperf_prints() {
         let load = Load::read(PRINTED).unwrap();
-        assert_eq!(load, Load { per_second: 199_778.406_205, lost_percent: 0.1 });
+        assert_eq!(load, Load { answers: 1998.0, per_second: 199_778.406_205, lost_percent: 0.1 });
         assert!(Load::read(&PRINTED.replace("NOERROR", "SERVFAIL")).is_err());
         assert!(Load::read("").is_err());
     }
