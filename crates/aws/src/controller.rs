@@ -3,19 +3,23 @@
 //! The failover Lambda runs it once an invocation, the command line until a plan has ended. Both go
 //! through the same conditional write and the same fenced change batch, so any number may run at once.
 
+mod news;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Mutex, PoisonError},
+    sync::Mutex,
+    time::Duration,
 };
 
 use decision::{Action, Decision, Event, Evidence, NativeHealth, Order, Outcome, Sighting};
 use domain::{
-    Answering, AuditEntry, AuditKind, ConfigHash, Deployment, DnsName, HoldReason, NativeChecks, ObserverName, Paused, Plan,
+    Answering, AuditKind, ConfigHash, Deployment, DnsName, HoldReason, NativeChecks, ObserverName, Paused, Plan,
     Service, ServiceState,
 };
 use futures::future::join_all;
 use jiff::Timestamp;
 use probe::Prober;
+use tokio::time::timeout;
 
 use crate::{
     error::AwsError,
@@ -28,6 +32,8 @@ use crate::{
 
 /// How often a lost race for the state is run again within one look.
 const RACES: usize = 4;
+/// Nobody waits longer for Route 53's own checks: they can't be had then, and the decision goes on without them.
+const NATIVE_WITHIN: Duration = Duration::from_millis(1_500);
 
 /// Why a look at a service failed; the next one begins where this one stopped.
 #[derive(Debug, thiserror::Error)]
@@ -243,8 +249,8 @@ impl Controller {
             AskNative::IfItMatters => native_matters(service, state, &evidence, Timestamp::now()),
             AskNative::Always => true,
         };
-        if asks {
-            evidence.native = self.switch.native(self.checks(service)?).await;
+        if asks && let Ok(native) = timeout(NATIVE_WITHIN, self.switch.native(self.checks(service)?)).await {
+            evidence.native = native;
         }
         Ok(evidence)
     }
@@ -397,39 +403,6 @@ impl Controller {
                 Ok(Some(state))
             }
             Write::Lost => Ok(None),
-        }
-    }
-
-    /// Tells people that the state can't be had, once a minute: it can't be written down that they were told.
-    async fn cry(&self, service: &Service, why: &AwsError) {
-        let Some(notifier) = &self.notifier else { return };
-        let now = Timestamp::now();
-        {
-            let mut cried = self.cried.lock().unwrap_or_else(PoisonError::into_inner);
-            let minute = self.deployment.config.minute.signed();
-            if cried.get(&service.name).is_some_and(|last| now.duration_since(*last) < minute) {
-                return;
-            }
-            cried.insert(service.name.clone(), now);
-        }
-        if let Err(error) = notifier.cry(&service.name, why).await {
-            tracing::error!(%error, "nobody was told");
-        }
-    }
-
-    /// Audit and news. A plan must not fail because nobody can be told, so errors are logged.
-    async fn record(&self, state: &ServiceState, kinds: Vec<AuditKind>) {
-        for kind in kinds {
-            let entry = AuditEntry { service: state.service.clone(), epoch: state.epoch, at: Timestamp::now(), kind };
-            tracing::info!(service = %entry.service, epoch = %entry.epoch, entry = ?entry.kind, "audit");
-            if let Err(error) = self.store.audit(&entry).await {
-                tracing::error!(%error, "the audit entry is lost but for this log");
-            }
-            if let Some(notifier) = &self.notifier
-                && let Err(error) = notifier.tell(&entry).await
-            {
-                tracing::error!(%error, "nobody was told");
-            }
         }
     }
 }

@@ -194,7 +194,11 @@ impl ScenarioFile {
             "without a steady state there is nothing to compare with",
         );
         must(self.probe.as_ref().is_none_or(|probes| !probes.is_empty()), &[Key("probe")], "at least one is needed");
-        must(!self.fault.is_empty() || !self.aws.is_empty(), &[Key("fault")], "at least one is needed, or an `[[aws]]`");
+        must(
+            !self.fault.is_empty() || !self.aws.is_empty(),
+            &[Key("fault")],
+            "at least one is needed, or an `[[aws]]`",
+        );
         problems.unique(&[Key("regions")], "region", &self.regions, None);
         let observers = self.observers.unwrap_or_else(|| {
             OBSERVERS.iter().map(|name| name.parse().expect("the names above are regions' names")).collect()

@@ -146,7 +146,11 @@ fn a_stale_read_is_over_after_its_window() {
     let faults = faults(&["kind = \"stale-read\"\nwindow = \"0s\""]);
     let (identity, call) = get("/bucket/key");
     faults.saw(&identity, &call, &Response::new(Bytes::from_static(b"one")));
-    faults.saw(&self::identity("s3", "PutObject"), &self::call(Method::PUT, "/bucket/key"), &Response::new(Bytes::new()));
+    faults.saw(
+        &self::identity("s3", "PutObject"),
+        &self::call(Method::PUT, "/bucket/key"),
+        &Response::new(Bytes::new()),
+    );
     assert!(matches!(faults.harm(&identity, &call).fate, Fate::Answered));
 }
 
@@ -167,6 +171,19 @@ fn route_53_away_is_unavailable_and_throttling_is_in_its_words() {
         let (status, text) = xml(&throttled, identity);
         assert!(status == 400 && text.contains(&format!("<Code>{code}</Code>")), "{text}");
     }
+}
+
+#[test]
+fn cloudwatch_is_refused_in_its_binary_protocol() {
+    let (identity, mut call) =
+        (identity("monitoring", "PutMetricData"), call(Method::POST, "/service/X/operation/PutMetricData"));
+    call.headers.insert("content-type", "application/cbor".parse().unwrap());
+    let Fate::Refused(refusal) = faults(&["kind = \"throttle\""]).harm(&identity, &call).fate else {
+        panic!("it is not refused")
+    };
+    let answer = refusal.answer(&identity, &call);
+    assert_eq!((answer.status().as_u16(), &answer.headers()["smithy-protocol"]), (400, "rpc-v2-cbor"));
+    assert_eq!(&answer.into_body()[..], b"\xA2\x78\x06__type\x78\x0AThrottling\x78\x07message\x78\x0DRate exceeded");
 }
 
 #[test]
