@@ -269,9 +269,9 @@ impl Controller {
             return Ok(None);
         };
         tracing::info!(service = %service.name, plan = %plan.id, kind = %plan.kind, from = %plan.from, to = %plan.to, "plan taken");
-        // The switch comes before the audit trail and the news: traffic is waiting.
-        let event = self.switch_to(service, &plan).await;
-        self.record(&taken, vec![audit]).await;
+        // The audit trail and the news go beside the switch, never before it: traffic is waiting. Nor after it, since a
+        // switch that is slow to fail would keep from people what was decided.
+        let (event, ()) = tokio::join!(self.switch_to(service, &plan), self.record(&taken, vec![audit]));
         let (event, failed) = self.explained(service, &plan, event).await?;
         let (next, audit) = decision::settle(&taken, service, event, Timestamp::now());
         // Lost: another executor has gone on with the plan from here.

@@ -80,7 +80,8 @@ impl Lab {
 
     async fn session(&self) -> Session {
         let endpoint_url = Some(self.proxy.endpoint());
-        let options = SessionOptions { region: Some("ca-central-1".to_owned()), endpoint_url, ..Default::default() };
+        let (region, caller) = (Some("ca-central-1".to_owned()), Some("pointsman-failover".to_owned()));
+        let options = SessionOptions { region, endpoint_url, caller, ..Default::default() };
         Session::load(options).await.with_test_credentials()
     }
 
