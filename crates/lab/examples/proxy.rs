@@ -18,7 +18,7 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use lab::{
-    emulator::{Emulator, Ministack},
+    emulator::{Embedded, Emulator, Kind},
     hosted::{Delays, Route53},
     processes::Marker,
     proxy::Proxy,
@@ -44,10 +44,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(folder)?;
     let run = tempfile::tempdir()?;
     let marker = Marker::fresh();
-    let settings = Ministack { folder, run: run.path(), marker, environment: Vec::new(), port: None };
-    let emulator = Emulator::ministack(&settings, &|progress| tracing::info!(?progress)).await?;
+    let settings =
+        Embedded { kind: Kind::Ministack, folder, run: run.path(), marker, functions: Vec::new(), port: None };
+    let emulator = Emulator::start(&settings, &|progress| tracing::info!(?progress)).await?;
     let upstream: SocketAddr = emulator.endpoint().trim_start_matches("http://").parse()?;
-    let route53 = Route53::new(Delays { propagation: Duration::ZERO, status: Duration::ZERO });
+    let delays = Delays { propagation: Duration::ZERO, status: Duration::ZERO, second: Duration::from_secs(1) };
+    let route53 = Route53::new(delays);
     let proxy = Proxy::start(upstream, route53).await?;
     let http = Client::builder(TokioExecutor::new()).build_http();
 

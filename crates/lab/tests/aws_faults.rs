@@ -68,7 +68,7 @@ struct Lab {
 impl Lab {
     async fn failing(rules: &str) -> Self {
         let (address, asked) = emulator().await;
-        let at_once = Delays { propagation: Duration::ZERO, status: Duration::ZERO };
+        let at_once = Delays { propagation: Duration::ZERO, status: Duration::ZERO, second: Duration::from_millis(1) };
         let lab = Self { proxy: Proxy::start(address, Route53::new(at_once)).await.unwrap(), asked };
         lab.proxy.fail(&faults(rules), 1, SPEED);
         lab
@@ -143,7 +143,7 @@ async fn send(lab: &Lab) -> Result<(), AwsError> {
 async fn every_service_s_throttling_is_throttling_to_the_sdk() {
     let lab = Lab::failing("kind = \"throttle\"").await;
     let session = lab.session().await;
-    let (switch, store) = (Switch::new(&session), Store::new(&session, &names(), &control()));
+    let (switch, store) = (Switch::new(&session, 1000.0), Store::new(&session, &names(), &control()));
     let (service, control) = ("api.example.com".parse().unwrap(), control());
     let (route53, s3, events, lambda) = tokio::join!(
         switch.is_in_sync("C1"),
@@ -171,7 +171,7 @@ async fn an_error_of_a_rule_s_choice_is_that_error_to_the_sdk() {
 #[tokio::test]
 async fn a_control_plane_that_is_away_is_said_to_be_unreachable() {
     let lab = Lab::failing("kind = \"route53-control-plane\"").await;
-    let error = Switch::new(&lab.session().await).is_in_sync("C1").await.unwrap_err();
+    let error = Switch::new(&lab.session().await, 1000.0).is_in_sync("C1").await.unwrap_err();
     assert_eq!(error.of_the_control_plane(), "control plane unreachable", "{error}");
     assert_eq!(lab.put().await.unwrap(), 200, "S3 goes on");
 }
