@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 
 use decision::{Action, Decision, Event, Evidence, NativeHealth, Order, Outcome, Sighting};
 use domain::{
-    Answering, AuditEntry, AuditKind, ConfigHash, Deployment, HoldReason, NativeChecks, ObserverName, Paused, Plan,
-    Service, ServiceState,
+    Answering, AuditEntry, AuditKind, ConfigHash, Deployment, HoldReason, NativeChecks, ObserverName, Paused, Period,
+    Plan, Service, ServiceState,
 };
 use futures::future::join_all;
 use jiff::Timestamp;
@@ -25,6 +25,9 @@ use crate::{
 
 /// How often a lost race for the state is run again within one look.
 const RACES: usize = 4;
+
+/// What a change batch takes at most when all is well.
+const HEAD_START: Period = Period::seconds(3);
 
 /// Why a look at a service failed; the next one begins where this one stopped.
 #[derive(Debug, thiserror::Error)]
@@ -282,6 +285,7 @@ impl Controller {
         let evidence = self.evidence(service, &state, AskNative::Never).await?;
         let event = match decision::next(&state, &service.policy, now) {
             Action::Nothing => None,
+            Action::Switch(_) if self.is_being_sent(&state, now) => None,
             Action::Switch(plan) | Action::GiveUp(plan) => Some(self.begin_again(service, plan, now).await?),
             Action::AskChange(change) if self.switch.is_in_sync(change).await? => Some(Event::InSync),
             Action::AskChange(_) => Some(Event::StillPending),
@@ -311,6 +315,13 @@ impl Controller {
             return Ok(Event::Expired);
         }
         self.switch_to(service, plan).await
+    }
+
+    /// Whether whoever took the plan has had no time yet to say what became of its batch. The others stay out of the way:
+    /// each would read the fence, at the moment when the account's few calls (R42) are needed most.
+    fn is_being_sent(&self, state: &ServiceState, now: Timestamp) -> bool {
+        let head_start = HEAD_START.scaled(self.deployment.config.speed()).signed();
+        state.in_flight.as_ref().is_some_and(|flight| now.duration_since(flight.taken_at) < head_start)
     }
 
     fn seen(state: &ServiceState, evidence: &Evidence) -> Event {
