@@ -13,8 +13,8 @@ use std::{
 
 use decision::{Action, Decision, Event, Evidence, NativeHealth, Order, Outcome, Sighting};
 use domain::{
-    Answering, AuditKind, ConfigHash, Deployment, DnsName, HoldReason, NativeChecks, ObserverName, Paused, Plan,
-    Service, ServiceState,
+    Answering, AuditKind, ConfigHash, Deployment, DnsName, HoldReason, NativeChecks, ObserverName, Paused, Period,
+    Plan, Service, ServiceState,
 };
 use futures::future::join_all;
 use jiff::Timestamp;
@@ -34,6 +34,9 @@ use crate::{
 const RACES: usize = 4;
 /// Nobody waits longer for Route 53's own checks: they can't be had then, and the decision goes on without them.
 const NATIVE_WITHIN: Duration = Duration::from_millis(1_500);
+
+/// What a change batch takes at most when all is well.
+const HEAD_START: Period = Period::seconds(3);
 
 /// Why a look at a service failed; the next one begins where this one stopped.
 #[derive(Debug, thiserror::Error)]
@@ -329,6 +332,9 @@ impl Controller {
         let evidence = self.evidence(service, &state, AskNative::Never).await?;
         let (event, failed) = match decision::next(&state, &service.policy, now) {
             Action::Nothing => return Ok(Some(Look { state, decision: None, evidence })),
+            Action::Switch(_) if self.is_being_sent(&state, now) => {
+                return Ok(Some(Look { state, decision: None, evidence }));
+            }
             Action::Switch(plan) | Action::GiveUp(plan) => {
                 self.explained(service, plan, self.begin_again(service, plan, now).await).await?
             }
@@ -364,6 +370,13 @@ impl Controller {
             return Ok(Event::Expired);
         }
         self.switch_to(service, plan).await
+    }
+
+    /// Whether whoever took the plan has had no time yet to say what became of its batch. The others stay out of the way:
+    /// each would read the fence, at the moment when the account's few calls (R42) are needed most.
+    fn is_being_sent(&self, state: &ServiceState, now: Timestamp) -> bool {
+        let head_start = HEAD_START.scaled(self.deployment.config.speed()).signed();
+        state.in_flight.as_ref().is_some_and(|flight| now.duration_since(flight.taken_at) < head_start)
     }
 
     fn seen(state: &ServiceState, evidence: &Evidence) -> Event {
