@@ -24,6 +24,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo},
 };
 use lab::{
+    health::Pace,
     hosted::{Delays, Route53},
     proxy::Proxy,
 };
@@ -35,7 +36,7 @@ use tokio::{
 
 const PATIENCE: Duration = Duration::from_secs(20);
 /// A lab so fast that what waits in life does not in a test.
-const SPEED: f64 = 50.0;
+const PACE: Pace = Pace { speed: 50.0, seed: 1 };
 
 /// An emulator that says yes to everything, and counts.
 async fn emulator() -> (SocketAddr, Arc<AtomicUsize>) {
@@ -70,7 +71,7 @@ impl Lab {
         let (address, asked) = emulator().await;
         let at_once = Delays { propagation: Duration::ZERO, status: Duration::ZERO, second: Duration::from_millis(1) };
         let lab = Self { proxy: Proxy::start(address, Route53::new(at_once)).await.unwrap(), asked };
-        lab.proxy.fail(&faults(rules), 1, SPEED);
+        lab.proxy.fail(&faults(rules), PACE);
         lab
     }
 
@@ -199,7 +200,7 @@ async fn a_hang_ends_when_its_client_leaves_or_its_rule_ends() {
     lab.until("the client has left", |lab| lab.proxy.aws_calls().len() == 1).await;
     let mut hanging = pin!(lab.put());
     assert!(timeout(unanswered, &mut hanging).await.is_err(), "it does not hang");
-    lab.proxy.fail(&BTreeMap::new(), 1, SPEED);
+    lab.proxy.fail(&BTreeMap::new(), PACE);
     assert!(hanging.await.is_err() && lab.asked() == 0, "a call that hung is lost");
     assert_eq!(lab.put().await.unwrap(), 200);
 }
@@ -223,6 +224,6 @@ async fn an_event_waits_for_a_function_that_is_throttled() {
     let lab = Lab::failing("kind = \"throttle\"\nservice = \"lambda\"\nregion = \"ca-central-1\"").await;
     send(&lab).await.unwrap();
     assert_eq!(lab.asked(), 0);
-    lab.proxy.fail(&BTreeMap::new(), 1, SPEED);
+    lab.proxy.fail(&BTreeMap::new(), PACE);
     lab.until("it is delivered", |lab| lab.asked() == 1).await;
 }
