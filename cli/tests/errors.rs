@@ -217,7 +217,7 @@ fn options_with_no_meaning() {
 fn no_python() {
     let place = Place::new();
     let mut drill = place.drill_with_artifacts();
-    drill.env("PATH", place.path());
+    drill.env("PATH", place.path()).env("PYENV_ROOT", place.path());
     let ended = program::run(drill, program::COMMAND);
     one_error(ended, 1, &["MiniStack needs Python 3.10 or later", "found: none", "apt-get install python3"]);
     place.has_no_lab();

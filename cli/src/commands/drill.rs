@@ -204,14 +204,19 @@ fn line(event: &Event, whose: &str) -> String {
 /// Shows how a lab is being set up.
 pub(crate) fn show_setup(activity: &Activity, setup: &Setup) {
     match setup {
-        Setup::Emulator(progress) => match progress {
-            emulator::Progress::WaitingForInstall => activity.done("ministack: another process installs it, waiting"),
-            emulator::Progress::CreatingEnvironment(path) => {
-                activity.done(&format!("ministack: installing into {}", path.display()));
+        Setup::Emulator(kind, progress) => {
+            let name = kind.word();
+            match progress {
+                emulator::Progress::WaitingForInstall => {
+                    activity.done(&format!("{name}: another process installs it, waiting"));
+                }
+                emulator::Progress::CreatingEnvironment(path) => {
+                    activity.done(&format!("{name}: installing into {}", path.display()));
+                }
+                emulator::Progress::Installing(line) => activity.doing(&format!("{name}: {line}")),
+                emulator::Progress::Starting => activity.doing(&format!("{name}: starting")),
             }
-            emulator::Progress::Installing(line) => activity.doing(&format!("ministack: {line}")),
-            emulator::Progress::Starting => activity.doing("ministack: starting"),
-        },
+        }
         Setup::Build(line) => activity.doing(&format!("cargo: {}", line.trim())),
         Setup::Functions(origin) => activity.done(&format!("functions: {}", deploy::origin(origin))),
         Setup::Deploy(progress) => deploy::show(activity, progress),

@@ -12,6 +12,7 @@ use std::{
 
 use lab::{
     drill::until_steady,
+    emulator::EmulatorError,
     package::Source,
     stage::{Stage, StageOptions},
 };
@@ -43,6 +44,7 @@ const DOWN_WITHIN: Duration = Duration::from_secs(20);
 struct Running {
     pid: i32,
     scenario: String,
+    emulator: String,
     speed: f64,
     endpoint_url: String,
     config: PathBuf,
@@ -75,9 +77,10 @@ fn stage_options(options: &LabOptions) -> Result<StageOptions, CliError> {
 
 /// What a drill of these scenarios is made from.
 pub(crate) fn stage(scenarios: &[String], settings: &LabSettings) -> Result<StageOptions, CliError> {
-    if settings.emulator != "ministack" {
-        return Err(CliError::Usage(format!("--emulator {}: this version knows `ministack` only", settings.emulator)));
-    }
+    let emulator = settings
+        .emulator
+        .parse()
+        .map_err(|error: EmulatorError| CliError::Usage(format!("--emulator {}: {error}", settings.emulator)))?;
     if let Some(speed) = settings.speed.filter(|speed| !(1.0..=20.0).contains(speed)) {
         return Err(CliError::Usage(format!("--speed {speed}: not between 1 and 20")));
     }
@@ -97,7 +100,7 @@ pub(crate) fn stage(scenarios: &[String], settings: &LabSettings) -> Result<Stag
         Source::Artifacts(_) => PathBuf::from(FOLDER),
     };
     let program = std::env::current_exe().map_err(|source| CliError::Read { path: "/proc/self/exe".into(), source })?;
-    Ok(StageOptions { scenarios, source, folder, program })
+    Ok(StageOptions { scenarios, emulator, source, folder, program })
 }
 
 fn running_file(folder: &Path) -> PathBuf {
@@ -130,7 +133,7 @@ async fn up(options: &LabOptions, printer: &Printer) -> Result<exit::Code, CliEr
     let out = open.map_err(|source| CliError::Write { path: log.clone(), source })?;
     let program = std::env::current_exe().map_err(|source| CliError::Read { path: "/proc/self/exe".into(), source })?;
     let mut command = Command::new(&program);
-    command.args(["--no-progress", "lab", "serve", &options.scenario]);
+    command.args(["--no-progress", "lab", "serve", &options.scenario, "--emulator", &options.settings.emulator]);
     command.args(options.settings.speed.map(|speed| format!("--speed={speed}")));
     command.args(options.settings.seed.map(|seed| format!("--seed={seed}")));
     command.args(options.settings.artifacts.as_ref().map(|folder| format!("--artifacts={}", folder.display())));
@@ -229,6 +232,7 @@ fn write_running(file: &Path, stage: &Stage) -> io::Result<()> {
     let running = Running {
         pid: Pid::this().as_raw(),
         scenario: play.scenario.name.clone(),
+        emulator: stage.emulator(),
         speed: play.scenario.speed,
         endpoint_url: stage.proxy.endpoint(),
         config: stage.config_file.clone(),

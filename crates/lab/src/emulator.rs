@@ -1,35 +1,62 @@
-//! The emulated AWS behind a lab: an embedded MiniStack, or one that someone else runs.
+//! The emulated AWS behind a lab: an embedded MiniStack or LocalStack, or one that someone else runs.
 
 mod environment;
+mod error;
+mod executor;
 mod health;
+mod kind;
 mod python;
 mod server;
 
 use std::{
     io,
+    net::SocketAddr,
     path::{Path, PathBuf},
-    process::ExitStatus,
+    str::FromStr,
     time::{Duration, Instant},
 };
 
-use nix::unistd::Pid;
-use thiserror::Error;
-
 use crate::processes::Marker;
+pub use error::EmulatorError;
+pub use kind::Kind;
 use server::Server;
 
-/// How the embedded MiniStack is set up.
+/// What `--emulator` chooses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// One that the lab installs, starts and ends.
+    Embedded(Kind),
+    /// One that runs already, at this address without a slash at the end.
+    Running(String),
+}
+
+impl FromStr for Choice {
+    type Err = EmulatorError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "ministack" => Ok(Self::Embedded(Kind::Ministack)),
+            "localstack" => Ok(Self::Embedded(Kind::Localstack)),
+            url if url.starts_with("http://") => Ok(Self::Running(url.trim_end_matches('/').to_owned())),
+            other => Err(EmulatorError::Choice { given: other.to_owned() }),
+        }
+    }
+}
+
+/// How an embedded emulator is set up.
 #[derive(Debug, Clone)]
-pub struct Ministack<'a> {
+pub struct Embedded<'a> {
+    /// Which.
+    pub kind: Kind,
     /// Git-ignored, kept between runs: holds the virtual environment, and optionally `wheels`, the packages for an
     /// installation without a network.
     pub folder: &'a Path,
-    /// This run's own folder, which exists; `ministack.log` stays in it.
+    /// This run's own folder, which exists; the server's log stays in it.
     pub run: &'a Path,
-    /// Set on the server and so on every function; every process that carries it is killed in the end.
+    /// Set on the server and on every function; every process that carries it is killed in the end.
     pub marker: Marker,
-    /// Set on the server too, and so on every function: `AWS_ENDPOINT_URL`, for one.
-    pub environment: Vec<(String, String)>,
+    /// Set on every function, `AWS_ENDPOINT_URL` for one, in place of what the emulator itself would set.
+    pub functions: Vec<(String, String)>,
     /// A free one unless given.
     pub port: Option<u16>,
 }
@@ -51,42 +78,56 @@ pub enum Progress {
 #[derive(Debug)]
 pub struct Emulator {
     endpoint: String,
+    kind: Kind,
+    version: String,
     server: Option<Server>,
 }
 
 impl Emulator {
-    /// Installs MiniStack where it is not yet, starts it on a loopback port and waits until it is healthy.
+    /// Installs it where it is not yet, starts it on a loopback port and waits until it is healthy.
     ///
     /// Dropping the future stops whatever it had started, and leaves an installation that the next one redoes.
-    pub async fn ministack(
-        settings: &Ministack<'_>,
+    pub async fn start(
+        settings: &Embedded<'_>,
         on_progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<Self, EmulatorError> {
-        let python = environment::ensure(settings.folder, on_progress).await?;
+        let python = environment::ensure(settings.kind, settings.folder, on_progress).await?;
         on_progress(Progress::Starting);
         let server = Server::start(&python, settings).await?;
-        Ok(Self { endpoint: server.endpoint(), server: Some(server) })
+        let version = server.version().to_owned();
+        Ok(Self { endpoint: server.endpoint(), kind: settings.kind, version, server: Some(server) })
     }
 
-    /// Uses an emulator that someone else runs, once it answers at `/`, whatever it answers, within `within`.
-    pub async fn external(url: &str, within: Duration) -> Result<Self, EmulatorError> {
+    /// Uses an emulator that someone else runs, once it tells within `within` which it is.
+    pub async fn running(endpoint: &str, within: Duration) -> Result<Self, EmulatorError> {
         const POLL: Duration = Duration::from_millis(100);
-        let endpoint = url.trim_end_matches('/').to_owned();
-        if !endpoint.starts_with("http://") {
-            return Err(EmulatorError::Url { url: url.to_owned() });
-        }
         let deadline = Instant::now() + within;
         loop {
-            match health::ask(&format!("{endpoint}/")).await {
-                Ok(_) => {
-                    return Ok(Self { endpoint, server: None });
+            let mut last = String::new();
+            for kind in [Kind::Ministack, Kind::Localstack] {
+                let url = format!("{endpoint}{}", kind.health_path());
+                match health::ask(&url).await {
+                    Ok(answer) => {
+                        if let Some(version) = answer.version().filter(|_| answer.status.is_success()) {
+                            return Ok(Self { endpoint: endpoint.to_owned(), kind, version, server: None });
+                        }
+                        last = format!("{url} answered {} and no emulator's health", answer.status);
+                    }
+                    Err(error) => last = error,
                 }
-                Err(last) if Instant::now() >= deadline => {
-                    return Err(EmulatorError::Unhealthy { url: endpoint, within, last, tail: String::new() });
-                }
-                Err(_) => tokio::time::sleep(POLL).await,
             }
+            if Instant::now() >= deadline {
+                let url = endpoint.to_owned();
+                return Err(EmulatorError::Unhealthy { url, within, last, tail: String::new() });
+            }
+            tokio::time::sleep(POLL).await;
         }
+    }
+
+    /// Which it is, with its version, as in `localstack 4.14.0`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{} {}", self.kind.word(), self.version)
     }
 
     /// Where it is, without a slash at the end.
@@ -95,7 +136,13 @@ impl Emulator {
         &self.endpoint
     }
 
-    /// Stops it and every function, and waits until all are gone; an external one is left alone.
+    /// Whether someone else runs it.
+    #[must_use]
+    pub fn outlives_the_lab(&self) -> bool {
+        self.server.is_none()
+    }
+
+    /// Stops it and every function, and waits until all are gone; one that someone else runs is left alone.
     pub async fn stop(self) -> Result<(), EmulatorError> {
         match self.server {
             Some(server) => server.stop().await,
@@ -104,110 +151,27 @@ impl Emulator {
     }
 }
 
-/// Why there is no emulator, or it cannot be stopped.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum EmulatorError {
-    /// MiniStack runs on Python.
-    #[error(
-        "MiniStack needs Python 3.10 or later with venv on PATH; found: {found}. Install it \
-         (Debian, Ubuntu: apt-get install python3 python3-venv; macOS: brew install python)"
-    )]
-    MissingPython {
-        /// Which were found and why each will not do.
-        found: String,
-    },
-    /// A folder or file of ours could not be made, written or removed.
-    #[error("failed to prepare {}: {source}", path.display())]
-    Folder {
-        /// The folder or file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A program could not be run at all.
-    #[error("failed to run {}: {source}", program.display())]
-    Spawn {
-        /// The program.
-        program: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// `python -m venv` failed.
-    #[error("failed to make a virtual environment with {}:\n{tail}", python.display())]
-    Environment {
-        /// The Python that was used.
-        python: PathBuf,
-        /// The last lines that it printed.
-        tail: String,
-    },
-    /// pip cannot reach its index.
-    #[error(
-        "failed to install MiniStack: the package index cannot be reached (log: {}). To install without a network, \
-         fill a folder where there is one: {python} -m pip download --require-hashes \
-         -r localstack/requirements-ministack.txt -d {}",
-        log.display(), wheels.display()
-    )]
-    Offline {
-        /// The Python to download for, as in `python3.12`; another would bring other wheels.
-        python: String,
-        /// Where packages are looked for before the index is asked.
-        wheels: PathBuf,
-        /// All that pip printed.
-        log: PathBuf,
-    },
-    /// pip failed otherwise.
-    #[error("failed to install MiniStack (log: {}):\n{tail}", log.display())]
-    Install {
-        /// The last lines that pip printed.
-        tail: String,
-        /// All that pip printed.
-        log: PathBuf,
-    },
-    /// No loopback port is free.
-    #[error("failed to find a free loopback port: {source}")]
-    NoPort {
-        /// Why.
-        source: io::Error,
-    },
-    /// The port that was asked for is taken.
-    #[error("port {port} of 127.0.0.1 is in use; stop what listens there, or leave the port open")]
-    PortBusy {
-        /// The port.
-        port: u16,
-    },
-    /// MiniStack ended while it started.
-    #[error("MiniStack ended while it started ({status}; log: {}):\n{tail}", log.display())]
-    Exited {
-        /// How it ended.
-        status: ExitStatus,
-        /// The last lines that it printed.
-        tail: String,
-        /// All that it printed.
-        log: PathBuf,
-    },
-    /// Nothing healthy answers.
-    #[error("{url} was not healthy in {} s: {last}\n{tail}", within.as_secs())]
-    Unhealthy {
-        /// What was asked.
-        url: String,
-        /// For how long.
-        within: Duration,
-        /// What the last question brought.
-        last: String,
-        /// The last lines that our own server printed; empty for an external one.
-        tail: String,
-    },
-    /// An external emulator is reached over plain HTTP.
-    #[error("{url} is not an emulator's address; expected http://HOST:PORT")]
-    Url {
-        /// What was given.
-        url: String,
-    },
-    /// Killed processes did not go away.
-    #[error("processes {processes:?} of the lab could not be stopped; end them by hand")]
-    Survivors {
-        /// Their ids.
-        processes: Vec<Pid>,
-    },
+/// Where `http://HOST:PORT` is.
+pub async fn address(url: &str) -> Result<SocketAddr, EmulatorError> {
+    let failed = |source| EmulatorError::Address { url: url.to_owned(), source };
+    let host = url.trim_start_matches("http://");
+    let mut found = tokio::net::lookup_host(host).await.map_err(failed)?;
+    found.next().ok_or_else(|| failed(io::Error::from(io::ErrorKind::NotFound)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn choices() {
+        assert_eq!("ministack".parse::<Choice>().unwrap(), Choice::Embedded(Kind::Ministack));
+        assert_eq!("localstack".parse::<Choice>().unwrap(), Choice::Embedded(Kind::Localstack));
+        let running = Choice::Running("http://127.0.0.1:4566".to_owned());
+        assert_eq!("http://127.0.0.1:4566/".parse::<Choice>().unwrap(), running);
+        for other in ["moto", "LocalStack", "https://127.0.0.1:4566", "127.0.0.1:4566", ""] {
+            let message = other.parse::<Choice>().unwrap_err().to_string();
+            assert!(message.contains("ministack, localstack and http://HOST:PORT"), "{message}");
+        }
+    }
 }

@@ -9,14 +9,17 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
-use aws::{AwsError, Code, DeployError, Names, Release, Schedule, Session, SessionOptions, Switch, SwitchError};
+use aws::{
+    AwsError, Code, DeployError, Destroy, Names, Release, Schedule, Session, SessionOptions, Switch, SwitchError,
+};
 use domain::{Config, ConfigError, DnsName, ObserverName, RegionName, Service};
 
 use crate::{
     dns::{DnsError, NameServers},
-    emulator::{self, Emulator, EmulatorError, Ministack},
+    emulator::{self, Choice, Embedded, Emulator, EmulatorError},
     health::{HealthCheckers, Pace},
     hosted::{Delays, Route53},
     package::{self, Artifacts, Origin, PackageError, Source},
@@ -35,6 +38,8 @@ const ZONE: &str = "pointsman.test";
 const CONTROL_REGION: &str = "ca-central-1";
 /// Name servers of the zone, each on an address of its own.
 const NAME_SERVERS: u8 = 4;
+/// An emulator that runs already answers at once.
+const RUNNING_WITHIN: Duration = Duration::from_secs(5);
 
 /// Why there is no lab.
 #[derive(Debug, thiserror::Error)]
@@ -110,8 +115,8 @@ pub enum StageError {
 /// What is going on while a lab is set up.
 #[derive(Debug, Clone)]
 pub enum Setup {
-    /// The emulator.
-    Emulator(emulator::Progress),
+    /// The emulator, an embedded one.
+    Emulator(emulator::Kind, emulator::Progress),
     /// A line of cargo's.
     Build(String),
     /// Where the functions came from.
@@ -125,6 +130,8 @@ pub enum Setup {
 pub struct StageOptions {
     /// Played side by side, each a service of its own; at least one.
     pub scenarios: Vec<Scenario>,
+    /// What stands in for AWS.
+    pub emulator: Choice,
     /// Where the functions come from.
     pub source: Source,
     /// Git-ignored, kept between runs: `.pointsman`.
@@ -164,7 +171,7 @@ pub struct Stage {
 impl Stage {
     /// Sets a lab up. Dropping the future ends what it had started.
     pub async fn up(options: &StageOptions, on: &(dyn Fn(Setup) + Send + Sync)) -> Result<Self, StageError> {
-        let StageOptions { scenarios, source, folder, program } = options;
+        let StageOptions { scenarios, emulator: choice, source, folder, program } = options;
         let first = shared(scenarios)?;
         let run = run_folder(folder)?;
         let route53 = Route53::new(Delays {
@@ -181,27 +188,38 @@ impl Stage {
         // What is wrong with it is told before anything slow; the zone's id, not known yet, changes nothing about that.
         Config::parse("pointsman.toml", &play::config_text(&plays, "Z0", CONTROL_REGION, servers))?;
 
-        let upstream = SocketAddr::from((
-            Ipv4Addr::LOCALHOST,
-            free_port(&[IpAddr::V4(Ipv4Addr::LOCALHOST)]).map_err(StageError::Port)?,
-        ));
+        let upstream = match choice {
+            Choice::Embedded(_) => {
+                let free = free_port(&[IpAddr::V4(Ipv4Addr::LOCALHOST)]).map_err(StageError::Port)?;
+                SocketAddr::from((Ipv4Addr::LOCALHOST, free))
+            }
+            Choice::Running(url) => emulator::address(url).await?,
+        };
         let ca = tls.join(CA_FILE);
         let proxy = Proxy::start(upstream, Arc::clone(&route53)).await?;
-        let settings = Ministack {
-            folder,
-            run: run.path(),
-            marker: marker.clone(),
-            environment: vec![
-                ("AWS_ENDPOINT_URL".to_owned(), proxy.endpoint()),
-                // The functions inherit it: their probes trust the lab's certificates, and nothing else is spoken to by TLS.
-                ("SSL_CERT_FILE".to_owned(), ca.display().to_string()),
-            ],
-            port: Some(upstream.port()),
-        };
+        let functions = vec![
+            ("AWS_ENDPOINT_URL".to_owned(), proxy.endpoint()),
+            // Their probes trust the lab's certificates, and nothing else is spoken to by TLS.
+            ("SSL_CERT_FILE".to_owned(), ca.display().to_string()),
+        ];
         // Side by side: one waits for the network, the other for the compiler.
         let (emulator, artifacts) = tokio::try_join!(
             async {
-                Ok::<_, StageError>(Emulator::ministack(&settings, &|progress| on(Setup::Emulator(progress))).await?)
+                let started = match choice {
+                    Choice::Embedded(kind) => {
+                        let settings = Embedded {
+                            kind: *kind,
+                            folder,
+                            run: run.path(),
+                            marker: marker.clone(),
+                            functions: functions.clone(),
+                            port: Some(upstream.port()),
+                        };
+                        Emulator::start(&settings, &|progress| on(Setup::Emulator(*kind, progress))).await
+                    }
+                    Choice::Running(url) => Emulator::running(url, RUNNING_WITHIN).await,
+                };
+                Ok::<_, StageError>(started?)
             },
             async { Ok(package::locate(source, &|line| on(Setup::Build(line.to_owned()))).await?) },
         )?;
@@ -216,7 +234,7 @@ impl Stage {
         .with_test_credentials();
         let switch = Switch::new(&session);
         let zone: DnsName = ZONE.parse().expect("the lab's zone is a DNS name");
-        let zone = switch.create_zone(&zone, "pointsman-lab").await?;
+        let zone = switch.create_zone(&zone, &marker.to_string()).await?;
         let endpoints: Vec<_> = plays.iter().flat_map(Play::endpoints).collect();
         switch.change(&zone, &endpoints, "pointsman lab").await?;
         let config_text = play::config_text(&plays, zone.as_str(), CONTROL_REGION, servers);
@@ -225,7 +243,14 @@ impl Stage {
             .map_err(|source| StageError::Folder { path: config_file.clone(), source })?;
         let config = Config::parse(&config_file.display().to_string(), &config_text)?;
         let names = Names::new(config.stack.clone(), session.account(&config.control_region).await?);
-        let release = release(&artifacts)?;
+        let mut release = release(&artifacts)?;
+        if let Choice::Running(_) = choice {
+            let (name, value) = marker.variable();
+            release.environment = functions.into_iter().chain([(name.to_owned(), value.to_owned())]).collect();
+            // What an interrupted lab has left there would be taken for this one's.
+            aws::destroy(&session, &names, &config, Destroy::DeleteState, &|progress| on(Setup::Deploy(progress)))
+                .await?;
+        }
         aws::deploy(&session, &names, &config, &release, &|progress| on(Setup::Deploy(progress))).await?;
         let schedule = match Schedule::of(&config) {
             Schedule::Lab => Player::play(&session, &names, &config),
@@ -256,6 +281,12 @@ impl Stage {
         self.config.service(&play.name).expect("the configuration was made from the plays")
     }
 
+    /// What stands in for AWS, with its version.
+    #[must_use]
+    pub fn emulator(&self) -> String {
+        self.emulator.name()
+    }
+
     /// How the lab's AWS is reached.
     #[must_use]
     pub fn session(&self) -> (&Session, &Names) {
@@ -274,6 +305,9 @@ impl Stage {
     /// Ends it, and waits until every process is gone.
     pub async fn down(self) -> Result<(), StageError> {
         drop(self.schedule);
+        if self.emulator.outlives_the_lab() {
+            aws::destroy(&self.session, &self.names, &self.config, Destroy::DeleteState, &|_| ()).await?;
+        }
         self.emulator.stop().await?;
         for play in self.plays {
             play.stop().await;
@@ -318,6 +352,7 @@ pub fn release(artifacts: &Artifacts) -> Result<Release, PackageError> {
             package::Architecture::Arm64 => aws::Architecture::Arm64,
             package::Architecture::X86_64 => aws::Architecture::X86_64,
         },
+        environment: Vec::new(),
     })
 }
 

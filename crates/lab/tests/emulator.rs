@@ -19,7 +19,7 @@ use std::{
 
 use again::again;
 use lab::{
-    emulator::{Emulator, EmulatorError, Ministack, Progress},
+    emulator::{Embedded, Emulator, EmulatorError, Kind, Progress},
     processes::Marker,
 };
 use nix::unistd::Pid;
@@ -43,8 +43,9 @@ fn python_is_there() -> bool {
     there
 }
 
-fn settings<'a>(folder: &'a Path, run: &'a TempDir) -> Ministack<'a> {
-    Ministack { folder, run: run.path(), marker: Marker::fresh(), environment: Vec::new(), port: None }
+fn settings<'a>(folder: &'a Path, run: &'a TempDir) -> Embedded<'a> {
+    let (kind, run) = (Kind::Ministack, run.path());
+    Embedded { kind, folder, run, marker: Marker::fresh(), functions: Vec::new(), port: None }
 }
 
 fn quiet(_: Progress) {}
@@ -77,12 +78,14 @@ async fn starts_and_stops_without_a_trace() {
     }
     let (folder, run) = (shared(), TempDir::new().unwrap());
     let mut settings = settings(&folder, &run);
-    settings.environment = vec![("AWS_ENDPOINT_URL".to_owned(), "http://127.0.0.1:9".to_owned())];
-    let emulator = Emulator::ministack(&settings, &quiet).await.unwrap();
+    settings.functions = vec![("AWS_ENDPOINT_URL".to_owned(), "http://127.0.0.1:9".to_owned())];
+    let emulator = Emulator::start(&settings, &quiet).await.unwrap();
     let port = port_of(&emulator);
 
-    let external = Emulator::external(&format!("{}/", emulator.endpoint()), Duration::from_secs(5)).await.unwrap();
-    assert_eq!(external.endpoint(), emulator.endpoint());
+    let running = Emulator::running(emulator.endpoint(), Duration::from_secs(5)).await.unwrap();
+    assert_eq!(running.endpoint(), emulator.endpoint());
+    assert_eq!(running.name(), emulator.name());
+    assert_eq!(emulator.name(), "ministack 1.5.33");
 
     let processes = settings.marker.processes();
     assert_eq!(processes.len(), 1, "{processes:?}");
@@ -104,7 +107,7 @@ async fn dropped_it_leaves_nothing() {
     }
     let (folder, run) = (shared(), TempDir::new().unwrap());
     let settings = settings(&folder, &run);
-    let emulator = Emulator::ministack(&settings, &quiet).await.unwrap();
+    let emulator = Emulator::start(&settings, &quiet).await.unwrap();
     let port = port_of(&emulator);
     drop(emulator);
     assert_eq!(settings.marker.processes(), []);
@@ -121,7 +124,7 @@ async fn a_taken_port_is_named() {
     let port = taken.local_addr().unwrap().port();
     let mut settings = settings(&folder, &run);
     settings.port = Some(port);
-    let error = Emulator::ministack(&settings, &quiet).await.unwrap_err();
+    let error = Emulator::start(&settings, &quiet).await.unwrap_err();
     assert!(matches!(error, EmulatorError::PortBusy { port: busy } if busy == port), "{error}");
     assert_eq!(settings.marker.processes(), []);
 }
@@ -129,10 +132,8 @@ async fn a_taken_port_is_named() {
 #[tokio::test]
 async fn nobody_there_is_said_in_time() {
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-    let error = Emulator::external(&format!("http://127.0.0.1:{port}"), Duration::from_millis(300)).await.unwrap_err();
+    let error = Emulator::running(&format!("http://127.0.0.1:{port}"), Duration::from_millis(300)).await.unwrap_err();
     assert!(matches!(&error, EmulatorError::Unhealthy { last, .. } if last.contains("refused")), "{error}");
-    let error = Emulator::external("localhost:4566", Duration::from_secs(1)).await.unwrap_err();
-    assert!(matches!(error, EmulatorError::Url { .. }), "{error}");
 }
 
 #[test]
@@ -168,14 +169,15 @@ fn a_killed_lab_leaves_nothing() {
 #[ignore = "the child of a_killed_lab_leaves_nothing"]
 async fn child_that_waits() {
     let run = PathBuf::from(env::var_os("TEST_RUN").unwrap());
-    let settings = Ministack {
+    let settings = Embedded {
+        kind: Kind::Ministack,
         folder: &shared(),
         run: &run,
         marker: Marker::of(env::var("TEST_MARKER").unwrap()),
-        environment: Vec::new(),
+        functions: Vec::new(),
         port: None,
     };
-    let emulator = Emulator::ministack(&settings, &quiet).await.unwrap();
+    let emulator = Emulator::start(&settings, &quiet).await.unwrap();
     let mut out = std::io::stdout();
     writeln!(out, "port {}", port_of(&emulator)).unwrap();
     out.flush().unwrap();
@@ -184,7 +186,8 @@ async fn child_that_waits() {
 
 #[test]
 fn missing_python_is_named() {
-    let output = again("child_without_python", [("PATH", OsStr::new(""))]).output().unwrap();
+    let output =
+        again("child_without_python", [("PATH", OsStr::new("")), ("PYENV_ROOT", OsStr::new(""))]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -192,8 +195,8 @@ fn missing_python_is_named() {
 #[ignore = "the child of missing_python_is_named"]
 async fn child_without_python() {
     let (folder, run) = (TempDir::new().unwrap(), TempDir::new().unwrap());
-    let error = Emulator::ministack(&settings(folder.path(), &run), &quiet).await.unwrap_err();
-    assert!(matches!(&error, EmulatorError::MissingPython { found } if found == "none"), "{error}");
+    let error = Emulator::start(&settings(folder.path(), &run), &quiet).await.unwrap_err();
+    assert!(matches!(&error, EmulatorError::MissingPython { found, .. } if found == "none"), "{error}");
     assert!(error.to_string().contains("apt-get install python3"), "{error}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
@@ -213,7 +216,7 @@ fn without_a_network_a_filled_folder_will_do() {
 async fn child_without_network() {
     let (folder, run) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let settings = settings(folder.path(), &run);
-    let error = Emulator::ministack(&settings, &quiet).await.unwrap_err();
+    let error = Emulator::start(&settings, &quiet).await.unwrap_err();
     let message = error.to_string();
     assert!(matches!(error, EmulatorError::Offline { .. }), "{message}");
 
@@ -224,7 +227,7 @@ async fn child_without_network() {
     assert!(output.status.success(), "{download}: {}", String::from_utf8_lossy(&output.stderr));
 
     let said = Mutex::new(Vec::new());
-    let emulator = Emulator::ministack(&settings, &|progress| said.lock().unwrap().push(progress)).await.unwrap();
+    let emulator = Emulator::start(&settings, &|progress| said.lock().unwrap().push(progress)).await.unwrap();
     emulator.stop().await.unwrap();
     let said = said.into_inner().unwrap();
     assert_eq!(said.last(), Some(&Progress::Starting));
@@ -246,7 +249,7 @@ async fn an_interrupted_installation_is_done_again() {
             }
         };
         tokio::select! {
-            result = Emulator::ministack(&settings, &report) => panic!("it was to be interrupted: {result:?}"),
+            result = Emulator::start(&settings, &report) => panic!("it was to be interrupted: {result:?}"),
             _ = installing.recv() => {}
         }
     }
@@ -254,15 +257,14 @@ async fn an_interrupted_installation_is_done_again() {
 
     // Two at once: one installs, the other waits for it.
     let other_run = TempDir::new().unwrap();
-    let other_settings = Ministack { run: other_run.path(), marker: Marker::fresh(), ..settings.clone() };
+    let other_settings = Embedded { run: other_run.path(), marker: Marker::fresh(), ..settings.clone() };
     let made = Mutex::new(0);
     let count = |progress| {
         if matches!(progress, Progress::CreatingEnvironment(_)) {
             *made.lock().unwrap() += 1;
         }
     };
-    let (one, other) =
-        tokio::join!(Emulator::ministack(&settings, &count), Emulator::ministack(&other_settings, &count));
+    let (one, other) = tokio::join!(Emulator::start(&settings, &count), Emulator::start(&other_settings, &count));
     one.unwrap().stop().await.unwrap();
     other.unwrap().stop().await.unwrap();
     assert_eq!(*made.lock().unwrap(), 1);

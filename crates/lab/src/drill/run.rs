@@ -361,7 +361,7 @@ impl<'a> Run<'a> {
         let recorded = self.ours.recorder.into_inner().unwrap_or_else(PoisonError::into_inner).into_recorded();
         let evidence = Evidence { scenario, records: &records, faults: &faults, timeline: &recorded.timeline, ended };
         let circumstances = Circumstances {
-            emulator: "ministack".to_owned(),
+            emulator: self.stage.emulator(),
             exemptions: vec![LOOPBACK_EXEMPTION.to_owned()],
             holds: recorded.holds,
             aws_calls: count_calls(&self.stage.proxy.aws_calls()),

@@ -1,4 +1,4 @@
-//! The virtual environment that MiniStack is installed in, made once and kept.
+//! The virtual environment that an emulator is installed in, made once and kept.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -10,10 +10,8 @@ use std::{
 
 use tokio::process::Command;
 
-use super::{EmulatorError, Progress, python::Python};
+use super::{EmulatorError, Kind, Progress, python::Python};
 use crate::processes::{Line, run, tail};
-
-const REQUIREMENTS: &str = include_str!("../../../../localstack/requirements-ministack.txt");
 
 /// Written last: an environment without it is half-made, and made anew.
 const COMPLETE: &str = "complete";
@@ -27,10 +25,11 @@ const POLL: Duration = Duration::from_millis(100);
 ///
 /// One folder may serve several labs at once: a file lock, which ends with its holder, lets one of them install.
 pub(super) async fn ensure(
+    kind: Kind,
     folder: &Path,
     on_progress: &(dyn Fn(Progress) + Send + Sync),
 ) -> Result<PathBuf, EmulatorError> {
-    let environment = Environment::of(Python::find().await?, folder, on_progress);
+    let environment = Environment::of(kind, Python::find(kind).await?, folder, on_progress);
     fs::create_dir_all(folder).map_err(failed(folder))?;
     let _lock = environment.lock().await?;
     if !environment.is_complete() {
@@ -40,6 +39,7 @@ pub(super) async fn ensure(
 }
 
 struct Environment<'a> {
+    kind: Kind,
     python: Python,
     path: PathBuf,
     /// Packages for an installation without a network.
@@ -48,11 +48,12 @@ struct Environment<'a> {
 }
 
 impl<'a> Environment<'a> {
-    fn of(python: Python, folder: &Path, on_progress: &'a (dyn Fn(Progress) + Send + Sync)) -> Self {
+    fn of(kind: Kind, python: Python, folder: &Path, on_progress: &'a (dyn Fn(Progress) + Send + Sync)) -> Self {
         // Another Python or other requirements are another environment.
-        let made_from = format!("{REQUIREMENTS}{}{}", python.version, python.executable.display());
+        let made_from = format!("{}{}{}", kind.requirements(), python.version, python.executable.display());
         let key = &domain::sha256_hex(made_from.as_bytes())[..12];
-        Self { python, path: folder.join(format!("ministack-{key}")), wheels: folder.join("wheels"), on_progress }
+        let path = folder.join(format!("{}-{key}", kind.word()));
+        Self { kind, python, path, wheels: folder.join("wheels"), on_progress }
     }
 
     fn executable(&self) -> PathBuf {
@@ -109,7 +110,7 @@ impl<'a> Environment<'a> {
 
     async fn install(&self) -> Result<(), EmulatorError> {
         let requirements = self.path.join("requirements.txt");
-        fs::write(&requirements, REQUIREMENTS).map_err(failed(&requirements))?;
+        fs::write(&requirements, self.kind.requirements()).map_err(failed(&requirements))?;
 
         let mut printed = String::new();
         // Alone first: with an index too, pip would ask an unreachable one about every package before it looked here.
@@ -123,10 +124,10 @@ impl<'a> Environment<'a> {
         let log = self.path.with_added_extension("log");
         fs::write(&log, &printed).map_err(failed(&log))?;
         if is_unreachable(&printed) {
-            let (version, wheels) = (self.python.version, self.wheels.clone());
-            Err(EmulatorError::Offline { python: format!("python{version}"), wheels, log })
+            let (python, wheels) = (self.python.executable.clone(), self.wheels.clone());
+            Err(EmulatorError::Offline { kind: self.kind, python, wheels, log })
         } else {
-            Err(EmulatorError::Install { tail: tail(&printed), log })
+            Err(EmulatorError::Install { kind: self.kind, tail: tail(&printed), log })
         }
     }
 

@@ -1,13 +1,13 @@
-//! Finds the Python that MiniStack runs on.
+//! Finds the Python that an emulator runs on.
 
-use std::{fmt, path::PathBuf};
+use std::{env, fmt, fs, path::PathBuf};
 
 use tokio::process::Command;
 
-use super::EmulatorError;
+use super::{EmulatorError, Kind};
 
-const NAMES: [&str; 6] = ["python3.13", "python3.12", "python3.11", "python3.10", "python3", "python"];
-const OLDEST: Version = Version { major: 3, minor: 10 };
+/// Those that the pinned packages were tried on come first.
+const NAMES: [&str; 7] = ["python3.13", "python3.12", "python3.11", "python3.10", "python3", "python", "python3.14"];
 
 /// Runs on any Python since 2.7. Debian ships `ensurepip`, without which `venv` fails, as a package of its own.
 const ASK: &str = "import sys; print('%d.%d' % sys.version_info[:2]); print(sys.executable); import ensurepip";
@@ -16,6 +16,12 @@ const ASK: &str = "import sys; print('%d.%d' % sys.version_info[:2]); print(sys.
 pub(super) struct Version {
     major: u16,
     minor: u16,
+}
+
+impl Version {
+    pub(super) const fn new(major: u16, minor: u16) -> Self {
+        Self { major, minor }
+    }
 }
 
 impl fmt::Display for Version {
@@ -33,26 +39,66 @@ pub(super) struct Python {
 }
 
 impl Python {
-    pub(super) async fn find() -> Result<Self, EmulatorError> {
+    /// Looks on `PATH`, then where pyenv and uv keep what is not on it.
+    pub(super) async fn find(kind: Kind) -> Result<Self, EmulatorError> {
+        let oldest = kind.oldest_python();
         let mut refused = Vec::new();
         for name in NAMES {
-            let Ok(output) = Command::new(name).args(["-E", "-c", ASK]).kill_on_drop(true).output().await else {
-                continue;
-            };
-            let Some((version, executable)) = parse(&String::from_utf8_lossy(&output.stdout)) else {
-                continue;
-            };
-            if version < OLDEST {
-                refused.push(format!("{name} is {version}"));
-            } else if output.status.success() {
-                return Ok(Self { version, executable });
-            } else {
-                refused.push(format!("{name} ({version}) cannot make virtual environments"));
+            if let Some(python) = look(name.into(), oldest, &mut refused).await {
+                return Ok(python);
+            }
+        }
+        for executable in of_pyenv(oldest).into_iter().chain(of_uv(oldest).await) {
+            if let Some(python) = look(executable, oldest, &mut refused).await {
+                return Ok(python);
             }
         }
         let found = if refused.is_empty() { "none".to_owned() } else { refused.join(", ") };
-        Err(EmulatorError::MissingPython { found })
+        Err(EmulatorError::MissingPython { kind, oldest: oldest.to_string(), found })
     }
+}
+
+/// What `program` is, if it will do; why it will not goes to `refused`.
+async fn look(program: PathBuf, oldest: Version, refused: &mut Vec<String>) -> Option<Python> {
+    let output = Command::new(&program).args(["-E", "-c", ASK]).kill_on_drop(true).output().await.ok()?;
+    let (version, executable) = parse(&String::from_utf8_lossy(&output.stdout))?;
+    let name = program.display();
+    if version < oldest {
+        refused.push(format!("{name} is {version}"));
+    } else if output.status.success() {
+        return Some(Python { version, executable });
+    } else {
+        refused.push(format!("{name} ({version}) cannot make virtual environments"));
+    }
+    None
+}
+
+fn of_pyenv(oldest: Version) -> Vec<PathBuf> {
+    let root = env::var_os("PYENV_ROOT").map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".pyenv")));
+    let versions = root.and_then(|root| fs::read_dir(root.join("versions")).ok());
+    let mut found: Vec<_> = versions
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        // Virtual environments and other implementations lie there too, under names of their own.
+        .filter_map(|path| Some((numbers(path.file_name()?.to_str()?)?, path.join("bin/python3"))))
+        .filter(|(version, _)| version.as_slice() >= [oldest.major, oldest.minor].as_slice())
+        .collect();
+    found.sort();
+    found.into_iter().rev().map(|(_, executable)| executable).collect()
+}
+
+fn numbers(version: &str) -> Option<Vec<u16>> {
+    version.split('.').map(|number| number.parse().ok()).collect()
+}
+
+/// uv would download one unless told not to.
+async fn of_uv(oldest: Version) -> Option<PathBuf> {
+    let mut uv = Command::new("uv");
+    uv.args(["python", "find", "--no-python-downloads", "--no-project", &format!(">={oldest}")]);
+    let output = uv.kill_on_drop(true).output().await.ok().filter(|output| output.status.success())?;
+    Some(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
 }
 
 fn parse(answer: &str) -> Option<(Version, PathBuf)> {
@@ -69,8 +115,10 @@ mod tests {
     #[test]
     fn versions_compare_as_numbers() {
         let (version, executable) = parse("3.9\n/usr/bin/python3.9\n").unwrap();
-        assert!(version < OLDEST, "3.9 is older than 3.10");
+        assert!(version < Kind::Ministack.oldest_python(), "3.9 is older than 3.10");
         assert_eq!(executable, PathBuf::from("/usr/bin/python3.9"));
         assert_eq!(parse("pyenv: python3.13: command not found"), None);
+        assert!(numbers("3.13.0") > numbers("3.9.18"));
+        assert_eq!(numbers("pypy3.10-7.3"), None);
     }
 }

@@ -1,4 +1,4 @@
-//! One running MiniStack: started on a loopback port, and gone with everything it started when dropped.
+//! One running emulator: started on a loopback port, and gone with everything it started when dropped.
 
 use std::{
     env,
@@ -15,33 +15,34 @@ use nix::{
     unistd::Pid,
 };
 
-use super::{EmulatorError, Ministack, health};
+use super::{Embedded, EmulatorError, Kind, executor, health};
 use crate::processes::{Marker, tail};
 
 const LAUNCHER: &str = include_str!("launcher.py");
-const READY_WITHIN: Duration = Duration::from_secs(20);
 const GRACE: Duration = Duration::from_secs(2);
 const GONE_WITHIN: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(20);
 
-/// All that the server, and through it the functions, see of the user's environment: their AWS profile, proxies and
-/// MiniStack settings must not leak into the lab.
+/// All that the server and the functions see of the user's environment: their AWS profile, proxies and emulator
+/// settings must not leak into the lab.
 const INHERITED: [&str; 8] =
     ["PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "RUST_LOG", "RUST_BACKTRACE"];
 
 #[derive(Debug)]
 pub(super) struct Server {
+    kind: Kind,
     child: Child,
     marker: Marker,
     port: u16,
+    version: String,
     log: PathBuf,
-    /// What MiniStack and the functions unpack and write.
+    /// What it and the functions unpack and write.
     scratch: PathBuf,
 }
 
 impl Server {
-    /// Starts MiniStack and waits until it is healthy.
-    pub(super) async fn start(python: &Path, settings: &Ministack<'_>) -> Result<Self, EmulatorError> {
+    /// Starts it and waits until it is healthy.
+    pub(super) async fn start(python: &Path, settings: &Embedded<'_>) -> Result<Self, EmulatorError> {
         const TRIES: u8 = 3;
         let mut tried = 1;
         loop {
@@ -51,8 +52,11 @@ impl Server {
             };
             let mut server = Self::spawn(python, settings, port)?;
             match server.healthy().await {
-                Ok(()) => return Ok(server),
-                // Someone else took the free port between our asking and MiniStack's binding.
+                Ok(version) => {
+                    server.version = version;
+                    return Ok(server);
+                }
+                // Someone else took the free port between our asking and the emulator's binding.
                 Err(EmulatorError::PortBusy { .. }) if settings.port.is_none() && tried < TRIES => {
                     tried += 1;
                 }
@@ -65,9 +69,17 @@ impl Server {
         format!("http://{}:{}", Ipv4Addr::LOCALHOST, self.port)
     }
 
-    fn spawn(python: &Path, settings: &Ministack<'_>, port: u16) -> Result<Self, EmulatorError> {
-        let log = settings.run.join("ministack.log");
-        let scratch = settings.run.join("ministack-scratch");
+    /// As its health tells it.
+    pub(super) fn version(&self) -> &str {
+        &self.version
+    }
+
+    fn spawn(python: &Path, settings: &Embedded<'_>, port: u16) -> Result<Self, EmulatorError> {
+        // A server on its port is what LocalStack would put up with, running without a gateway.
+        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|_| EmulatorError::PortBusy { port })?;
+        let kind = settings.kind;
+        let log = settings.run.join(format!("{}.log", kind.word()));
+        let scratch = settings.run.join(format!("{}-scratch", kind.word()));
         let folder = |path: &Path| {
             let path = path.to_owned();
             |source| EmulatorError::Folder { path, source }
@@ -77,54 +89,62 @@ impl Server {
         let errors = output.try_clone().map_err(folder(&log))?;
 
         let mut command = Command::new(python);
-        command.args(["-I", "-B", "-c", LAUNCHER]).stdin(Stdio::piped()).stdout(output).stderr(errors).process_group(0);
-        command.env_clear().envs(INHERITED.iter().filter_map(|name| Some((name, env::var_os(name)?))));
+        command.args(["-I", "-B", "-c", LAUNCHER, kind.module()]);
+        if kind == Kind::Localstack {
+            command.arg(executor::write(&scratch).map_err(folder(&scratch))?);
+        }
+        command.stdin(Stdio::piped()).stdout(output).stderr(errors).process_group(0).env_clear();
         command.envs([
             ("AWS_ACCESS_KEY_ID", "test"),
             ("AWS_SECRET_ACCESS_KEY", "test"),
             ("AWS_REGION", "us-east-1"),
             ("AWS_DEFAULT_REGION", "us-east-1"),
             ("AWS_EC2_METADATA_DISABLED", "true"),
-            ("BIND_HOST", "127.0.0.1"),
-            // Else it listens on port 8883 of every interface.
-            ("IOT_MTLS_ENABLED", "0"),
-            ("SFTP_ENABLED", "0"),
         ]);
-        command.env("GATEWAY_PORT", port.to_string()).env("TMPDIR", &scratch).env("HOME", &scratch);
-        command.envs(settings.environment.iter().map(|(name, value)| (name, value)));
+        command.envs(kind.settings(port)).env("TMPDIR", &scratch).env("HOME", &scratch);
+        for (name, value) in INHERITED.iter().filter_map(|name| Some((name, env::var_os(name)?))) {
+            command.env(name, &value).env(kind.for_functions(name), value);
+        }
         let (name, value) = settings.marker.variable();
-        command.env(name, value);
+        command.env(name, value).env(kind.for_functions(name), value);
+        command.envs(settings.functions.iter().map(|(name, value)| (kind.for_functions(name), value)));
 
         let child = command.spawn().map_err(|source| EmulatorError::Spawn { program: python.to_owned(), source })?;
-        Ok(Self { child, marker: settings.marker.clone(), port, log, scratch })
+        Ok(Self { kind, child, marker: settings.marker.clone(), port, version: String::new(), log, scratch })
     }
 
-    async fn healthy(&mut self) -> Result<(), EmulatorError> {
-        let url = format!("{}/_ministack/health", self.endpoint());
-        let deadline = Instant::now() + READY_WITHIN;
+    /// Its version, once it is healthy.
+    async fn healthy(&mut self) -> Result<String, EmulatorError> {
+        let url = format!("{}{}", self.endpoint(), self.kind.health_path());
+        let within = self.kind.ready_within();
+        let deadline = Instant::now() + within;
         loop {
             let answer = health::ask(&url).await;
+            if self.lacks_its_port() {
+                return Err(EmulatorError::PortBusy { port: self.port });
+            }
             if let Some(status) = self.exited() {
-                return Err(self.failed(status));
+                return Err(EmulatorError::Exited {
+                    kind: self.kind,
+                    status,
+                    tail: self.printed(),
+                    log: self.log.clone(),
+                });
             }
             match answer {
-                Ok(status) if status.is_success() => return Ok(()),
+                Ok(answer) if answer.status.is_success() => return Ok(answer.version().unwrap_or_default()),
                 answer if Instant::now() >= deadline => {
-                    let last = answer.map_or_else(|error| error, |status| format!("answered {status}"));
-                    return Err(EmulatorError::Unhealthy { url, within: READY_WITHIN, last, tail: self.printed() });
+                    let last = answer.map_or_else(|error| error, |answer| format!("answered {}", answer.status));
+                    return Err(EmulatorError::Unhealthy { url, within, last, tail: self.printed() });
                 }
                 _ => tokio::time::sleep(POLL).await,
             }
         }
     }
 
-    fn failed(&self, status: ExitStatus) -> EmulatorError {
-        let tail = self.printed();
-        if tail.contains("is already in use") || tail.contains("Address already in use") {
-            EmulatorError::PortBusy { port: self.port }
-        } else {
-            EmulatorError::Exited { status, tail, log: self.log.clone() }
-        }
+    fn lacks_its_port(&self) -> bool {
+        let printed = self.printed();
+        ["is already in use", "Address already in use"].iter().any(|words| printed.contains(words))
     }
 
     fn printed(&self) -> String {
