@@ -279,3 +279,20 @@ async fn child_without_network() {
     assert!(output.status.success(), "{download}: {}", String::from_utf8_lossy(&output.stderr));
     start(&settings).await.unwrap().stop().await.unwrap();
 }
+
+#[test]
+fn without_python_both_ways_are_named() {
+    let nothing = [("PATH", OsStr::new("")), ("PYENV_ROOT", OsStr::new(""))];
+    let output = again("child_without_python", nothing).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[tokio::test]
+#[ignore = "the child of without_python_both_ways_are_named"]
+async fn child_without_python() {
+    let (folder, run) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let message = Emulator::start(&settings(folder.path(), &run), &|_| {}).await.unwrap_err().to_string();
+    for part in ["LocalStack needs Python 3.12 or later", "found: none", "apt-get install python3", "or Docker with"] {
+        assert!(message.contains(part), "{message}");
+    }
+}
