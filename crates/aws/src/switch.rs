@@ -188,19 +188,12 @@ impl Switch {
     /// Every check of the account, by its caller reference.
     async fn checks_there(&self) -> Result<BTreeMap<String, String>, AwsError> {
         let mut there = BTreeMap::new();
-<<<<<<< HEAD
         let mut pages = self.route53.list_health_checks().into_paginator().send();
         loop {
             self.pace.turn().await;
             let Some(page) = pages.next().await else { break };
             let page = page.map_err(failed("ListHealthChecks"))?;
             there.extend(page.health_checks.into_iter().map(|check| (check.caller_reference, check.id)));
-=======
-        let mut pages = self.route53.list_health_checks().into_paginator().items().send();
-        while let Some(check) = pages.next().await {
-            let check = check.map_err(failed("ListHealthChecks"))?;
-            there.insert(check.caller_reference, check.id);
->>>>>>> refs/heads/localstack
         }
         Ok(there)
     }
@@ -262,10 +255,7 @@ impl Switch {
         let id = if let Some(id) = there.get(&reference) {
             id.clone()
         } else {
-<<<<<<< HEAD
             self.pace.turn().await;
-=======
->>>>>>> refs/heads/localstack
             let create = self.route53.create_health_check().caller_reference(reference).health_check_config(settings);
             let made = create.send().await.map_err(failed("CreateHealthCheck"))?;
             made.health_check.map(|check| check.id).unwrap_or_default()

@@ -15,11 +15,7 @@ use std::{
 use aws::{
     AwsError, Code, DeployError, Destroy, Names, Release, Schedule, Session, SessionOptions, Switch, SwitchError,
 };
-<<<<<<< HEAD
 use domain::{Config, ConfigError, DnsName, ObserverName, Period, RegionName, Service};
-=======
-use domain::{Config, ConfigError, DnsName, ObserverName, RegionName, Service};
->>>>>>> refs/heads/localstack
 
 use crate::{
     dns::{DnsError, NameServers},
