@@ -118,7 +118,7 @@ pub(crate) struct LabOptions {
 /// Options of the lab that a drill runs in.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct LabSettings {
-    /// What stands in for AWS: ministack, localstack, or the address of one that runs, as http://HOST:PORT
+    /// What stands in for AWS: ministack, localstack, or http://HOST:PORT of one that runs
     #[arg(long, value_name = "EMULATOR", default_value = "ministack")]
     pub(crate) emulator: String,
     /// How much faster than life [default: the scenario's]

@@ -137,7 +137,7 @@ fn batch(changes: &[Value]) -> String {
 fn refusals(change: &dyn Fn(&str) -> Finished, address: &str, check: &str) {
     let refused = |changes: &[Value], code: &str, message: &str| {
         let said = format!("An error occurred ({code}) when calling the ChangeResourceRecordSets operation: {message}");
-        change(&batch(changes)).exits(254).says(&[&said]);
+        change(&batch(changes)).exits(255).says(&[&said]);
     };
     let again = set("CREATE", "PRIMARY", address, check);
     refused(
@@ -161,7 +161,7 @@ fn versions(clients: &Clients, lab: &Lab, check: &str) {
         (&inverted["HealthCheck"]["HealthCheckConfig"]["Inverted"], &inverted["HealthCheck"]["HealthCheckVersion"]),
         (&json!(true), &json!(2))
     );
-    update(&["--health-check-version", "1", "--no-inverted"]).exits(254).says(&["(HealthCheckVersionMismatch)"]);
+    update(&["--health-check-version", "1", "--no-inverted"]).exits(255).says(&["(HealthCheckVersionMismatch)"]);
     let restored = update(&["--health-check-version", "2", "--no-inverted"]).exits(0).json();
     assert_eq!(restored["HealthCheck"]["HealthCheckConfig"]["Inverted"], false);
     let status = clients.aws(lab, &["get-health-check-status", "--health-check-id", check]).exits(0).json();

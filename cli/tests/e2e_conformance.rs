@@ -5,18 +5,29 @@ mod support;
 
 use std::{fs, path::PathBuf};
 
+use ::lab::{
+    emulator::{Embedded, Kind},
+    processes::Marker,
+};
 use serde_json::Value;
 use support::{
     aws::{CONTROL_REGION, OBSERVERS},
     emulator::Emulator,
     lab::Lab,
-    seconds, until,
+    seconds, until, workspace,
 };
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
 
 const FIRST: &str = "eu-west-1";
+const OTHER: &str = "us-east-1";
 const SCENARIO: &str = include_str!("../../scenarios/region-outage.toml");
 
-on_both!(what_is_deployed_again_is_what_runs, what_is_destroyed_is_gone);
+on_both!(
+    what_is_deployed_again_is_what_runs,
+    what_is_destroyed_is_gone,
+    an_emulator_that_forgot_everything_is_deployed_to_again,
+);
 
 fn what_is_deployed_again_is_what_runs(emulator: Emulator) {
     let _trial = emulator.tries("deploy again with changed code and configuration");
@@ -84,6 +95,64 @@ fn what_is_destroyed_is_gone(emulator: Emulator) {
     lab.deploy().exits(0);
     until("every region to be healthy again", seconds(60), || {
         (lab.run(&["status", "--output", "json"]).code() == Some(0)).then_some(())
+    });
+    assert_eq!(lab.answering(), Some(FIRST));
+}
+
+/// An emulator of this test's own. Dropped, it is killed with all that it keeps.
+struct Running {
+    emulator: ::lab::emulator::Emulator,
+    _run: TempDir,
+    _runtime: Runtime,
+}
+
+impl Running {
+    fn start(emulator: Emulator, port: Option<u16>) -> Self {
+        let run = TempDir::new().unwrap();
+        let runtime = Runtime::new().unwrap();
+        let kind = match emulator {
+            Emulator::Ministack => Kind::Ministack,
+            Emulator::Localstack => Kind::Localstack,
+        };
+        let folder = workspace().join(".pointsman");
+        let settings =
+            Embedded { kind, folder: &folder, run: run.path(), marker: Marker::fresh(), functions: Vec::new(), port };
+        let emulator = runtime.block_on(::lab::emulator::Emulator::start(&settings, &|_| {})).unwrap();
+        Self { emulator, _run: run, _runtime: runtime }
+    }
+
+    fn port(&self) -> u16 {
+        self.emulator.endpoint().rsplit_once(':').unwrap().1.parse().unwrap()
+    }
+}
+
+fn an_emulator_that_forgot_everything_is_deployed_to_again(emulator: Emulator) {
+    let _trial = emulator.tries("the emulator killed in the middle and started again, empty");
+    let running = Running::start(emulator, None);
+    let scenario = SCENARIO.replace("failback = \"auto\"", "failback = \"manual\"");
+    assert_ne!(scenario, SCENARIO);
+    let lab = Lab::up_on(running.emulator.endpoint(), &scenario, 4);
+    lab.run(&["failover", "--to", OTHER, "--reason", "test", "--yes"]).exits(0);
+
+    let port = running.port();
+    drop(running);
+    lab.run(&["status"]).exits(6);
+    assert_eq!(lab.answering(), Some(OTHER), "DNS needs no control plane");
+
+    let _again = Running::start(emulator, Some(port));
+    lab.run(&["status"]).exits(5).says(&["hint: deploy it first with `pointsman deploy`"]);
+    lab.deploy().exits(0);
+    assert_eq!(lab.answering(), Some(OTHER), "what was failed over stays so");
+    let status = until("every region to be healthy again", seconds(60), || {
+        let status = lab.run(&["status", "--output", "json"]);
+        (status.code() == Some(0)).then(|| status.json()[0].take())
+    });
+    let found = (&status["active"], &status["epoch"], &status["phase"]);
+    assert_eq!(found, (&OTHER.into(), &1.into(), &"failed_over".into()), "the zone remembers: {status:#}");
+    until("the way back", seconds(60), || {
+        let back = lab.run(&["failback", "--reason", "test", "--yes"]);
+        assert!(matches!(back.code(), Some(0 | 4)), "{back}");
+        (back.code() == Some(0)).then_some(())
     });
     assert_eq!(lab.answering(), Some(FIRST));
 }

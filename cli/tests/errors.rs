@@ -206,7 +206,7 @@ fn options_with_no_meaning() {
     place.write("pointsman.toml", CONFIG);
     let forced = ["failover", "--to", "us-east-1", "--reason", "test", "--force", "nonsense"];
     one_error(place.run(&forced), 2, &["--force: there is no rule `nonsense`"]);
-    one_error(place.run(&["drill", "--emulator", "moto"]), 2, &["--emulator moto"]);
+    one_error(place.run(&["drill", "--emulator", "moto"]), 2, &["--emulator moto", "ministack, localstack and http"]);
     one_error(place.run(&["drill", "--speed", "1000"]), 2, &["--speed 1000: not between 1 and 20"]);
     one_error(place.run(&["drill", "--seed", "x"]), 2, &["--seed"]);
     one_error(place.run(&["failover", "--to", "us-east-1"]), 2, &["--reason"]);

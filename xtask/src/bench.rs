@@ -2,11 +2,13 @@
 
 mod cold_start;
 mod compare;
+mod dns;
 mod drill;
 mod figure;
 mod fleet;
 mod machine;
 mod processes;
+mod proxy;
 mod round;
 mod size;
 
@@ -40,6 +42,8 @@ pub(crate) enum Part {
     ColdStart,
     Compare,
     Fleet,
+    Dns,
+    Proxy,
 }
 
 impl Part {
@@ -52,6 +56,8 @@ impl Part {
             Self::ColdStart => "cold-start",
             Self::Compare => "compare",
             Self::Fleet => "fleet",
+            Self::Dns => "dns",
+            Self::Proxy => "proxy",
         }
     }
 
@@ -62,6 +68,8 @@ impl Part {
             // The whole workspace, not `-p probe`: with fewer features the drill's dependencies would be built again.
             Self::Round => &["build", "--release", "--workspace", "--example", "many"],
             Self::Fleet => &["build", "--release", "--workspace", "--example", "fleet"],
+            Self::Dns => &["build", "--release", "--workspace", "--example", "dns"],
+            Self::Proxy => &["build", "--release", "--workspace", "--example", "proxy"],
             Self::Ship => &["build", "--profile", "ship", "--bin", "checker", "--bin", "failover"],
         }
     }
@@ -75,14 +83,16 @@ impl Part {
             Self::ColdStart => cold_start::measure(place),
             Self::Compare => compare::measure(place),
             Self::Fleet => fleet::measure(place),
+            Self::Dns => dns::measure(place),
+            Self::Proxy => proxy::measure(place),
         }
     }
 }
 
 /// The parts that the arguments name; without any, all but `--ship`, which takes long. None where one is unknown.
 pub(crate) fn parts(arguments: impl Iterator<Item = OsString>) -> Option<BTreeSet<Part>> {
-    const ALL: [Part; 7] =
-        [Part::Drill, Part::Round, Part::Zip, Part::ColdStart, Part::Compare, Part::Fleet, Part::Ship];
+    use Part::{ColdStart, Compare, Dns, Drill, Fleet, Proxy, Round, Ship, Zip};
+    const ALL: [Part; 9] = [Drill, Round, Zip, ColdStart, Compare, Fleet, Dns, Proxy, Ship];
     let mut parts = arguments
         .map(|argument| ALL.into_iter().find(|part| argument == part.name()))
         .collect::<Option<BTreeSet<_>>>()?;
@@ -176,7 +186,8 @@ mod tests {
 
     #[test]
     fn arguments_choose_parts() {
-        let all = [Part::Drill, Part::Round, Part::Zip, Part::ColdStart, Part::Compare, Part::Fleet];
+        let all =
+            [Part::Drill, Part::Round, Part::Zip, Part::ColdStart, Part::Compare, Part::Fleet, Part::Dns, Part::Proxy];
         assert_eq!(named(&[]).unwrap(), all);
         assert_eq!(named(&["zip", "drill"]).unwrap(), [Part::Drill, Part::Zip]);
         assert_eq!(named(&["zip", "--ship"]).unwrap(), [Part::Zip, Part::Ship]);

@@ -4,6 +4,7 @@
 mod bench;
 mod conformance;
 mod not_run;
+mod tools;
 
 use std::{
     env,
@@ -17,9 +18,10 @@ use conformance::Conformance;
 use not_run::NotRun;
 
 const USAGE: &str = "usage: cargo xtask test [--strict] [ARGUMENT…]
-       cargo xtask bench [drill|round|zip|cold-start|compare|fleet]… [--ship]
+       cargo xtask bench [drill|round|zip|cold-start|compare|fleet|dns|proxy]… [--ship]
 
-    test      runs all tests; further arguments go to cargo nextest, or to cargo test where nextest is missing
+    test      installs what they ask their servers with (Debian, as root) and runs all tests; further arguments go to
+              cargo nextest, or to cargo test where nextest is missing
     --strict  a test that did not run for want of a tool, or a table of results that was out of date, is a failure
     bench     measures what has a bound, all of it or the parts named, and writes .pointsman/bench.json
     --ship    builds the functions as they are sent to AWS too, which takes long, and measures their zips";
@@ -46,6 +48,7 @@ fn usage() -> ExitCode {
 
 fn test(strict: bool, arguments: &[OsString]) -> Result<ExitCode> {
     let runner: &[&str] = if has_nextest() { &["nextest", "run"] } else { &["test"] };
+    tools::install(&tools::CLIENTS)?;
     let not_run = NotRun::new()?;
     let conformance = Conformance::new()?;
     // All members at once, as they switch on the features that the drill's packages have between them; with `--package`

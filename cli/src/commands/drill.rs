@@ -14,7 +14,10 @@ use ::lab::{
     stage::{Setup, StageOptions},
 };
 use owo_colors::OwoColorize;
-use report::{Report, page, timeline::Event};
+use report::{
+    Report, page,
+    timeline::{Event, EventKind},
+};
 use scenario::{Scenario, catalog};
 use serde::Serialize;
 
@@ -180,7 +183,11 @@ fn line(event: &Event, whose: &str) -> String {
     let region = match (&event.region, &event.observer) {
         (Some(region), _) => region.as_str(),
         (None, Some(observer)) => observer.as_str(),
-        (None, None) => "no region",
+        (None, None) => match event.event {
+            EventKind::Alarm => "people",
+            EventKind::FaultInjected | EventKind::FaultCleared => "AWS",
+            _ => "no region",
+        },
     };
     let observer = event.observer.as_ref().filter(|_| event.region.is_some());
     let observer = observer.map(|observer| format!(" by {observer}")).unwrap_or_default();

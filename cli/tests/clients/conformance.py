@@ -16,7 +16,8 @@ from botocore.exceptions import ClientError
 ZONE, CHECK, OTHER_CHECK = sys.argv[1:]
 DEADLINE = 60
 
-route53 = boto3.client("route53")
+# Five requests a second are soon used up, and the default gives up after four more tries.
+route53 = boto3.client("route53", config=Config(retries={"total_max_attempts": 12, "mode": "standard"}))
 cloudwatch = boto3.client("cloudwatch", region_name="eu-west-1")
 
 

@@ -62,7 +62,8 @@ impl Place {
 
 /// A lab that is up. Dropped, it is taken down.
 pub(crate) struct Lab {
-    emulator: Emulator,
+    /// As `--emulator` takes it.
+    emulator: String,
     place: Place,
     artifacts: PathBuf,
     /// What `lab up` printed.
@@ -71,10 +72,15 @@ pub(crate) struct Lab {
 
 impl Lab {
     pub(crate) fn up(emulator: Emulator, scenario: &str, speed: u32) -> Self {
+        Self::up_on(emulator.name(), scenario, speed)
+    }
+
+    /// `emulator` may be the address of one that runs.
+    pub(crate) fn up_on(emulator: &str, scenario: &str, speed: u32) -> Self {
         let place = Place::new();
         let artifacts = place.artifacts();
         fs::write(place.path().join("scenario.toml"), scenario).unwrap();
-        let mut lab = Self { emulator, place, artifacts, running: Value::Null };
+        let mut lab = Self { emulator: emulator.to_owned(), place, artifacts, running: Value::Null };
         let up = lab.up_again(speed).exits(0);
         lab.running = up.json();
         lab
@@ -84,7 +90,7 @@ impl Lab {
     pub(crate) fn up_again(&self, speed: u32) -> Finished {
         let speed = format!("--speed={speed}");
         let artifacts = format!("--artifacts={}", self.artifacts.display());
-        let emulator = format!("--emulator={}", self.emulator.name());
+        let emulator = format!("--emulator={}", self.emulator);
         let arguments = ["lab", "up", "scenario.toml", &speed, &artifacts, &emulator, "--output=json", "--no-progress"];
         let mut up = Program::start(pointsman(self.place.path(), arguments));
         up.end(UP)

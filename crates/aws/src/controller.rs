@@ -3,19 +3,23 @@
 //! The failover Lambda runs it once an invocation, the command line until a plan has ended. Both go
 //! through the same conditional write and the same fenced change batch, so any number may run at once.
 
+mod news;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Mutex, PoisonError},
+    sync::Mutex,
+    time::Duration,
 };
 
 use decision::{Action, Decision, Event, Evidence, NativeHealth, Order, Outcome, Sighting};
 use domain::{
-    Answering, AuditEntry, AuditKind, ConfigHash, Deployment, DnsName, Epoch, HoldReason, NativeChecks, ObserverName,
-    Paused, Plan, Service, ServiceState,
+    Answering, AuditKind, ConfigHash, Deployment, DnsName, Epoch, HoldReason, NativeChecks, ObserverName, Paused,
+    Period, Plan, Service, ServiceState,
 };
 use futures::future::join_all;
 use jiff::Timestamp;
 use probe::Prober;
+use tokio::time::timeout;
 
 use crate::{
     error::AwsError,
@@ -28,6 +32,11 @@ use crate::{
 
 /// How often a lost race for the state is run again within one look.
 const RACES: usize = 4;
+/// Nobody waits longer for Route 53's own checks: they can't be had then, and the decision goes on without them.
+const NATIVE_WITHIN: Duration = Duration::from_millis(1_500);
+
+/// What a change batch takes at most when all is well.
+const HEAD_START: Period = Period::seconds(3);
 
 /// Why a look at a service failed; the next one begins where this one stopped.
 #[derive(Debug, thiserror::Error)]
@@ -273,8 +282,8 @@ impl Controller {
             AskNative::IfItMatters => native_matters(service, state, &evidence, Timestamp::now()),
             AskNative::Always => true,
         };
-        if asks {
-            evidence.native = self.switch.native(self.checks(service)?).await;
+        if asks && let Ok(native) = timeout(NATIVE_WITHIN, self.switch.native(self.checks(service)?)).await {
+            evidence.native = native;
         }
         Ok(evidence)
     }
@@ -293,9 +302,9 @@ impl Controller {
             return Ok(None);
         };
         tracing::info!(service = %service.name, plan = %plan.id, kind = %plan.kind, from = %plan.from, to = %plan.to, "plan taken");
-        // The switch comes before the audit trail and the news: traffic is waiting.
-        let event = self.switch_to(service, &plan).await;
-        self.record(&taken, vec![audit]).await;
+        // The audit trail and the news go beside the switch, never before it: traffic is waiting. Nor after it, since a
+        // switch that is slow to fail would keep from people what was decided.
+        let (event, ()) = tokio::join!(self.switch_to(service, &plan), self.record(&taken, vec![audit]));
         let (event, failed) = self.explained(service, &plan, event).await?;
         let (next, audit) = decision::settle(&taken, service, event, Timestamp::now());
         // Lost: another executor has gone on with the plan from here.
@@ -353,6 +362,9 @@ impl Controller {
         let evidence = self.evidence(service, &state, AskNative::Never).await?;
         let (event, failed) = match decision::next(&state, &service.policy, now) {
             Action::Nothing => return Ok(Some(Look { state, decision: None, evidence })),
+            Action::Switch(_) if self.is_being_sent(&state, now) => {
+                return Ok(Some(Look { state, decision: None, evidence }));
+            }
             Action::Switch(plan) | Action::GiveUp(plan) => {
                 self.explained(service, plan, self.begin_again(service, plan, now).await).await?
             }
@@ -388,6 +400,13 @@ impl Controller {
             return Ok(Event::Expired);
         }
         self.switch_to(service, plan).await
+    }
+
+    /// Whether whoever took the plan has had no time yet to say what became of its batch. The others stay out of the way:
+    /// each would read the fence, at the moment when the account's few calls (R42) are needed most.
+    fn is_being_sent(&self, state: &ServiceState, now: Timestamp) -> bool {
+        let head_start = HEAD_START.scaled(self.deployment.config.speed()).signed();
+        state.in_flight.as_ref().is_some_and(|flight| now.duration_since(flight.taken_at) < head_start)
     }
 
     fn seen(state: &ServiceState, evidence: &Evidence) -> Event {
@@ -427,39 +446,6 @@ impl Controller {
                 Ok(Some(state))
             }
             Write::Lost => Ok(None),
-        }
-    }
-
-    /// Tells people that the state can't be had, once a minute: it can't be written down that they were told.
-    async fn cry(&self, service: &Service, why: &AwsError) {
-        let Some(notifier) = &self.notifier else { return };
-        let now = Timestamp::now();
-        {
-            let mut cried = self.cried.lock().unwrap_or_else(PoisonError::into_inner);
-            let minute = self.deployment.config.minute.signed();
-            if cried.get(&service.name).is_some_and(|last| now.duration_since(*last) < minute) {
-                return;
-            }
-            cried.insert(service.name.clone(), now);
-        }
-        if let Err(error) = notifier.cry(&service.name, why).await {
-            tracing::error!(%error, "nobody was told");
-        }
-    }
-
-    /// Audit and news. A plan must not fail because nobody can be told, so errors are logged.
-    async fn record(&self, state: &ServiceState, kinds: Vec<AuditKind>) {
-        for kind in kinds {
-            let entry = AuditEntry { service: state.service.clone(), epoch: state.epoch, at: Timestamp::now(), kind };
-            tracing::info!(service = %entry.service, epoch = %entry.epoch, entry = ?entry.kind, "audit");
-            if let Err(error) = self.store.audit(&entry).await {
-                tracing::error!(%error, "the audit entry is lost but for this log");
-            }
-            if let Some(notifier) = &self.notifier
-                && let Err(error) = notifier.tell(&entry).await
-            {
-                tracing::error!(%error, "nobody was told");
-            }
         }
     }
 }

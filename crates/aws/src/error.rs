@@ -60,7 +60,9 @@ impl AwsError {
         match self {
             Self::Unreachable { .. } => "control plane unreachable".to_owned(),
             Self::Throttled { .. } => "control plane throttles".to_owned(),
-            Self::Refused { code, .. } if matches!(code.as_str(), "ServiceUnavailable" | "InternalError" | "InternalFailure") => {
+            Self::Refused { code, .. }
+                if matches!(code.as_str(), "ServiceUnavailable" | "InternalError" | "InternalFailure") =>
+            {
                 "control plane unreachable".to_owned()
             }
             Self::Denied { code, .. } | Self::Refused { code, .. } => format!("control plane refuses ({code})"),

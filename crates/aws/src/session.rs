@@ -17,7 +17,7 @@ pub struct SessionOptions {
     pub region: Option<String>,
     /// `--endpoint-url`.
     pub endpoint_url: Option<String>,
-    /// Who calls, in the `User-Agent`: a function's name. `CloudTrail` and a lab's reports show it.
+    /// Which function calls, as its `User-Agent` says: none for a person. `CloudTrail` and a lab's reports show it.
     pub caller: Option<String>,
 }
 
@@ -30,9 +30,11 @@ pub struct Session {
 impl Session {
     /// Reads environment and profile. Makes no call.
     pub async fn load(options: SessionOptions) -> Self {
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .retry_config(RetryConfig::adaptive().with_max_attempts(3))
-            .timeout_config(
+        // Adaptive retries hold back even first calls once one was throttled: right for a deployment's many calls, wrong
+        // for a function, whose flip must not wait and whose next look tries again.
+        let retries = if options.caller.is_some() { RetryConfig::standard() } else { RetryConfig::adaptive() };
+        let mut loader =
+            aws_config::defaults(BehaviorVersion::latest()).retry_config(retries.with_max_attempts(3)).timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(Duration::from_secs(2))
                     .operation_attempt_timeout(Duration::from_secs(8))

@@ -161,11 +161,13 @@ impl Switch {
 
     /// Makes the checks of every service; those that exist with the same settings stay (their caller reference tells).
     pub async fn ensure_checks(&self, config: &Config) -> Result<BTreeMap<DnsName, NativeChecks>, AwsError> {
+        // Route 53 gives the same check for the same reference; LocalStack would make another one each time.
+        let there = self.checks_there().await?;
         let mut all = BTreeMap::new();
         for service in &config.services {
             let mut own = BTreeMap::new();
             for region in &service.regions {
-                own.insert(region.name.clone(), self.ensure_check(&config.stack, service, region).await?);
+                own.insert(region.name.clone(), self.ensure_check(&there, &config.stack, service, region).await?);
             }
             let reference = format!("{}:{}:always-unhealthy", config.stack, service.name);
             // Disabled counts as healthy, inverted turns it round (R27). It probes nothing, whatever it names.
@@ -177,13 +179,32 @@ impl Switch {
                 .inverted(true)
                 .build()
                 .map_err(|error| incomplete(&error))?;
-            let always_unhealthy = self.create_check(&reference, settings).await?;
+            let always_unhealthy = self.create_check(&there, &reference, settings).await?;
             all.insert(service.name.clone(), NativeChecks { own, always_unhealthy });
         }
         Ok(all)
     }
 
-    async fn ensure_check(&self, stack: &StackName, service: &Service, region: &Region) -> Result<CheckId, AwsError> {
+    /// Every check of the account, by its caller reference.
+    async fn checks_there(&self) -> Result<BTreeMap<String, String>, AwsError> {
+        let mut there = BTreeMap::new();
+        let mut pages = self.route53.list_health_checks().into_paginator().send();
+        loop {
+            self.pace.turn().await;
+            let Some(page) = pages.next().await else { break };
+            let page = page.map_err(failed("ListHealthChecks"))?;
+            there.extend(page.health_checks.into_iter().map(|check| (check.caller_reference, check.id)));
+        }
+        Ok(there)
+    }
+
+    async fn ensure_check(
+        &self,
+        there: &BTreeMap<String, String>,
+        stack: &StackName,
+        service: &Service,
+        region: &Region,
+    ) -> Result<CheckId, AwsError> {
         let NativeCheck { https, port, path, interval_s, threshold } = &service.check;
         let kind = match (path, https) {
             (None, _) => HealthCheckType::Tcp,
@@ -220,22 +241,25 @@ impl Switch {
             region.name,
             path.as_deref().unwrap_or("")
         );
-        self.create_check(&reference, settings.build().map_err(|error| incomplete(&error))?).await
+        self.create_check(there, &reference, settings.build().map_err(|error| incomplete(&error))?).await
     }
 
-    async fn create_check(&self, reference: &str, settings: HealthCheckConfig) -> Result<CheckId, AwsError> {
+    async fn create_check(
+        &self,
+        there: &BTreeMap<String, String>,
+        reference: &str,
+        settings: HealthCheckConfig,
+    ) -> Result<CheckId, AwsError> {
         // A caller reference has at most 64 characters.
         let reference = if reference.len() <= 64 { reference.to_owned() } else { sha256_hex(reference.as_bytes()) };
-        self.pace.turn().await;
-        let made = self
-            .route53
-            .create_health_check()
-            .caller_reference(reference)
-            .health_check_config(settings)
-            .send()
-            .await
-            .map_err(failed("CreateHealthCheck"))?;
-        let id = made.health_check.map(|check| check.id).unwrap_or_default();
+        let id = if let Some(id) = there.get(&reference) {
+            id.clone()
+        } else {
+            self.pace.turn().await;
+            let create = self.route53.create_health_check().caller_reference(reference).health_check_config(settings);
+            let made = create.send().await.map_err(failed("CreateHealthCheck"))?;
+            made.health_check.map(|check| check.id).unwrap_or_default()
+        };
         id.parse().map_err(|error: domain::NameError| bad_id("CreateHealthCheck", &error))
     }
 }

@@ -151,7 +151,9 @@ pub(crate) fn in_flight(InFlight { plan, taken_at, .. }: &InFlight) -> HoldReaso
 /// `moved`: the share of the zone's servers that answer with the plan's target all the same.
 pub(crate) fn unreachable(why: &str, moved: Option<Share>) -> HoldReason {
     let own = match moved {
-        Some(share) => format!("Route 53's own checks moved {:.0} % of clients, by its servers' answers", share.get() * 100.0),
+        Some(share) => {
+            format!("Route 53's own checks moved {:.0} % of clients, by its servers' answers", share.get() * 100.0)
+        }
         None => "whom Route 53's own checks moved can't be told: none of its servers was heard".to_owned(),
     };
     hold(HoldCode::ControlPlaneUnreachable, format!("cannot flip: {why}; {own}"))

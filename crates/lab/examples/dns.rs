@@ -32,7 +32,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let names: Vec<Named> = (0..100).map(Named::new).collect();
     write(folder, &names)?;
-    let route53 = Route53::new(Delays { propagation: Duration::ZERO, status: Duration::ZERO });
+    let route53 =
+        Route53::new(Delays { propagation: Duration::ZERO, status: Duration::ZERO, second: Duration::from_secs(1) });
     for check in names.iter().flat_map(|name| &name.checks) {
         // A calculated check without children is healthy only if none needs to be.
         let kind = CheckKind::Calculated { children: [].into(), threshold: u16::from(!check.healthy) };

@@ -1,5 +1,6 @@
 //! The emulated AWS behind a lab: an embedded MiniStack or LocalStack, or one that someone else runs.
 
+mod compose;
 mod environment;
 mod error;
 mod executor;
@@ -17,6 +18,7 @@ use std::{
 };
 
 use crate::processes::Marker;
+use compose::Compose;
 pub use error::EmulatorError;
 pub use kind::Kind;
 use server::Server;
@@ -68,7 +70,7 @@ pub enum Progress {
     WaitingForInstall,
     /// The virtual environment is made at this path.
     CreatingEnvironment(PathBuf),
-    /// A line that pip printed.
+    /// A line that pip, or Docker, printed.
     Installing(String),
     /// The server starts.
     Starting,
@@ -80,22 +82,39 @@ pub struct Emulator {
     endpoint: String,
     kind: Kind,
     version: String,
-    server: Option<Server>,
+    runs: Runs,
+}
+
+/// Who runs it.
+#[derive(Debug)]
+enum Runs {
+    Process(Server),
+    Container { _down_when_dropped: Compose },
+    Theirs,
 }
 
 impl Emulator {
-    /// Installs it where it is not yet, starts it on a loopback port and waits until it is healthy.
+    /// Installs it where it is not yet, starts it on a loopback port and waits until it is healthy. Without the Python
+    /// for it, `LocalStack` is run by Docker Compose where there is an engine.
     ///
     /// Dropping the future stops whatever it had started, and leaves an installation that the next one redoes.
     pub async fn start(
         settings: &Embedded<'_>,
         on_progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<Self, EmulatorError> {
-        let python = environment::ensure(settings.kind, settings.folder, on_progress).await?;
+        let kind = settings.kind;
+        let python = match environment::ensure(kind, settings.folder, on_progress).await {
+            Err(EmulatorError::MissingPython { .. }) if kind == Kind::Localstack && compose::is_there().await => {
+                let compose = Compose::up(settings, |line| on_progress(Progress::Installing(line.to_owned()))).await?;
+                let (endpoint, version) = (compose.endpoint.clone(), compose.version.clone());
+                return Ok(Self { endpoint, kind, version, runs: Runs::Container { _down_when_dropped: compose } });
+            }
+            found => found?,
+        };
         on_progress(Progress::Starting);
         let server = Server::start(&python, settings).await?;
         let version = server.version().to_owned();
-        Ok(Self { endpoint: server.endpoint(), kind: settings.kind, version, server: Some(server) })
+        Ok(Self { endpoint: server.endpoint(), kind, version, runs: Runs::Process(server) })
     }
 
     /// Uses an emulator that someone else runs, once it tells within `within` which it is.
@@ -109,7 +128,7 @@ impl Emulator {
                 match health::ask(&url).await {
                     Ok(answer) => {
                         if let Some(version) = answer.version().filter(|_| answer.status.is_success()) {
-                            return Ok(Self { endpoint: endpoint.to_owned(), kind, version, server: None });
+                            return Ok(Self { endpoint: endpoint.to_owned(), kind, version, runs: Runs::Theirs });
                         }
                         last = format!("{url} answered {} and no emulator's health", answer.status);
                     }
@@ -139,14 +158,14 @@ impl Emulator {
     /// Whether someone else runs it.
     #[must_use]
     pub fn outlives_the_lab(&self) -> bool {
-        self.server.is_none()
+        matches!(self.runs, Runs::Theirs)
     }
 
     /// Stops it and every function, and waits until all are gone; one that someone else runs is left alone.
     pub async fn stop(self) -> Result<(), EmulatorError> {
-        match self.server {
-            Some(server) => server.stop().await,
-            None => Ok(()),
+        match self.runs {
+            Runs::Process(server) => server.stop().await,
+            Runs::Container { .. } | Runs::Theirs => Ok(()),
         }
     }
 }

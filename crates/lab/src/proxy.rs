@@ -32,6 +32,7 @@ use self::faults::{Fate, Faults, Harm};
 use self::lies::Liars;
 use self::route53::Route53Api;
 use self::xml::ApiError;
+use crate::health::Pace;
 use crate::hosted::{Moment, Route53};
 
 mod calls;
@@ -117,8 +118,8 @@ impl Proxy {
     }
 
     /// Makes AWS fail by these rules, of a lab's time, and by no others; they keep their places from one time to the next.
-    pub fn fail(&self, faults: &BTreeMap<usize, AwsFault>, seed: u64, speed: f64) {
-        self.faults.set(faults, seed, speed);
+    pub fn fail(&self, faults: &BTreeMap<usize, AwsFault>, pace: Pace) {
+        self.faults.set(faults, pace);
     }
 
     /// Every call that has ended so far, in the order of the ends.

@@ -330,12 +330,12 @@ fn shared(scenarios: &[Scenario]) -> Result<&Scenario, StageError> {
     let words = |it: &Scenario| {
         let observers: Vec<_> = it.observers.iter().map(RegionName::as_str).collect();
         [
+            // AWS fails for the whole lab, so that one scenario's rules would be everybody's.
+            ("[[aws]] rules", rules(it)),
             ("speed", it.speed.to_string()),
             ("propagation", it.propagation.to_string()),
             ("r29", it.r29.to_string()),
             ("observers", observers.join(", ")),
-            // AWS fails for the whole lab, so that one scenario's rules would be everybody's.
-            ("[[aws]] rules", rules(it)),
         ]
     };
     for other in scenarios {
@@ -387,4 +387,20 @@ fn run_folder(folder: &Path) -> Result<tempfile::TempDir, StageError> {
 
 fn name_server_addresses() -> Vec<IpAddr> {
     (1..=NAME_SERVERS).map(|last| IpAddr::from([127, 0, 53, last])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aws_fails_for_the_whole_lab() {
+        let [gone, other] = ["control-plane-down", "region-outage"].map(|name| scenario::catalog::find(name).unwrap());
+        let told = shared(&[gone.clone(), other]).unwrap_err().to_string();
+        let wanted = "scenarios side by side need the same [[aws]] rules: `control-plane-down` has `Route 53's control plane: \
+                      unreachable, while answers and checks go on` from 9s to 1m14s, `region-outage` has none";
+        assert_eq!(told, wanted);
+        let same = Scenario { name: "another".to_owned(), ..gone.clone() };
+        assert_eq!(shared(&[gone, same]).unwrap().name, "control-plane-down");
+    }
 }

@@ -87,7 +87,11 @@ impl fmt::Display for Price {
     /// To the millionth, rounded up: what costs anything does not read as free.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let millionths = self.0.div_ceil(1_000);
-        f.pad(&if millionths == 0 { "$0".to_owned() } else { format!("${}.{:06}", millionths / 1_000_000, millionths % 1_000_000) })
+        f.pad(&if millionths == 0 {
+            "$0".to_owned()
+        } else {
+            format!("${}.{:06}", millionths / 1_000_000, millionths % 1_000_000)
+        })
     }
 }
 

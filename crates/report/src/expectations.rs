@@ -13,11 +13,7 @@ use scenario::{Bound, Moment, Must};
 /// A fault is put on this much later than planned at most.
 const SAME_MOMENT_S: f64 = 2.0;
 
-pub(super) fn check(
-    evidence: &Evidence<'_>,
-    faults: &[Measured],
-    circumstances: &Circumstances,
-) -> Vec<Expectation> {
+pub(super) fn check(evidence: &Evidence<'_>, faults: &[Measured], circumstances: &Circumstances) -> Vec<Expectation> {
     let Some(first) = faults.first() else { return Vec::new() };
     let expect = &evidence.scenario.expect;
     let mut all = vec![steady(evidence)];

@@ -244,8 +244,18 @@ impl Report {
         let first = faults.first().ok_or(NothingToReport)?.clone();
         let late = evidence.records.lateness_p99().map(|late| late.as_secs_f64() * 1e3);
         let expectations = expectations::check(evidence, &faults, &circumstances);
-        let Circumstances { emulator, exemptions, holds, calls, aws_faults, observers, verdicts, config, cost, partial } =
-            circumstances;
+        let Circumstances {
+            emulator,
+            exemptions,
+            holds,
+            calls,
+            aws_faults,
+            observers,
+            verdicts,
+            config,
+            cost,
+            partial,
+        } = circumstances;
         let timeline = timeline(evidence, &faults);
         let pointsman = Controller {
             metrics: first.metrics.clone(),

@@ -194,7 +194,11 @@ impl ScenarioFile {
             "without a steady state there is nothing to compare with",
         );
         must(self.probe.as_ref().is_none_or(|probes| !probes.is_empty()), &[Key("probe")], "at least one is needed");
-        must(!self.fault.is_empty() || !self.aws.is_empty(), &[Key("fault")], "at least one is needed, or an `[[aws]]`");
+        must(
+            !self.fault.is_empty() || !self.aws.is_empty(),
+            &[Key("fault")],
+            "at least one is needed, or an `[[aws]]`",
+        );
         problems.unique(&[Key("regions")], "region", &self.regions, None);
         let observers = self.observers.unwrap_or_else(|| {
             OBSERVERS.iter().map(|name| name.parse().expect("the names above are regions' names")).collect()
@@ -222,13 +226,7 @@ impl ScenarioFile {
         for (index, rule) in self.aws.into_iter().enumerate() {
             faults.extend(rule.resolve(&[Key("aws"), Index(index)], self.steady.lasts, problems));
         }
-        let mut orders = Vec::new();
-        for (index, order) in self.order.into_iter().enumerate() {
-            let path = [Key("order"), Index(index)];
-            regions.check(order.to.as_ref(), &at(&path, &[Key("to")]), problems);
-            orders.extend(order.resolve(&path, &self.name, self.steady.lasts, problems));
-        }
-        orders.sort_by_key(|order| order.at);
+        let orders = orders(self.order, &regions, &self.name, self.steady.lasts, problems);
         faults.sort_by_key(|fault| fault.begins);
         let lasts = faults.iter().map(|fault| fault.ends.0).max().unwrap_or_default() + ends_after.0;
         let mut truth = Vec::new();
@@ -382,6 +380,24 @@ impl OrderFile {
         let reason = self.reason.unwrap_or_else(|| format!("ordered by the scenario {scenario}"));
         Some(Order { at: Period(steady.0 + self.at.0), command, reason })
     }
+}
+
+/// In the order of their times.
+fn orders(
+    written: Vec<OrderFile>,
+    regions: &Regions<'_>,
+    scenario: &str,
+    steady: Period,
+    problems: &mut Problems,
+) -> Vec<Order> {
+    let mut orders = Vec::new();
+    for (index, order) in written.into_iter().enumerate() {
+        let path = [Key("order"), Index(index)];
+        regions.check(order.to.as_ref(), &at(&path, &[Key("to")]), problems);
+        orders.extend(order.resolve(&path, scenario, steady, problems));
+    }
+    orders.sort_by_key(|order| order.at);
+    orders
 }
 
 impl TruthFile {

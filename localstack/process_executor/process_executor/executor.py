@@ -45,7 +45,11 @@ class ProcessExecutor(RuntimeExecutor):
     def prepare_version(cls, function_version: FunctionVersion) -> None:
         """Unpacks the code."""
         config = function_version.config
-        if config.package_type != PackageType.Zip or not (config.runtime or "").startswith("provided"):
+        if (
+            not config.code
+            or config.package_type != PackageType.Zip
+            or not (config.runtime or "").startswith("provided")
+        ):
             message = f"the process executor runs zips with a bootstrap only, not {config.runtime or 'images'}"
             raise ValueError(message)
         config.code.prepare_for_execution()

@@ -90,6 +90,8 @@ class Process:
 
     def stop(self) -> None:
         """Kills it with all that it has started, and waits until it is gone."""
+        if self.is_stopped:
+            return
         self.is_stopped = True
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._child.pid, signal.SIGKILL)

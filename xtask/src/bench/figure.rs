@@ -15,6 +15,12 @@ use super::machine::Machine;
 pub(super) enum Quantity {
     Seconds(f64),
     Bytes(u64),
+    /// Of a hundred.
+    Percent(f64),
+    /// How many a second.
+    PerSecond(f64),
+    /// As many times another measurement.
+    Times(f64),
 }
 
 impl Quantity {
@@ -25,9 +31,22 @@ impl Quantity {
 
     fn within(self, bound: Self) -> bool {
         match (self, bound) {
-            (Self::Seconds(measured), Self::Seconds(bound)) => measured <= bound,
             (Self::Bytes(measured), Self::Bytes(bound)) => measured <= bound,
-            (Self::Seconds(_), Self::Bytes(_)) | (Self::Bytes(_), Self::Seconds(_)) => false,
+            (Self::Seconds(measured), Self::Seconds(bound)) | (Self::Percent(measured), Self::Percent(bound)) => {
+                measured <= bound
+            }
+            (Self::PerSecond(measured), Self::PerSecond(bound)) | (Self::Times(measured), Self::Times(bound)) => {
+                measured >= bound
+            }
+            _ => false,
+        }
+    }
+
+    /// The bound as a person writes it: of some the least is bound, of others the most.
+    fn as_bound(self) -> String {
+        match self {
+            Self::PerSecond(_) | Self::Times(_) => format!("≥ {self}"),
+            Self::Seconds(_) | Self::Bytes(_) | Self::Percent(_) => format!("≤ {self}"),
         }
     }
 }
@@ -37,12 +56,15 @@ impl fmt::Display for Quantity {
         match self {
             Self::Seconds(seconds) if *seconds < 1.0 => write!(f, "{:.1} ms", seconds * 1000.0),
             Self::Seconds(seconds) => write!(f, "{seconds:.1} s"),
+            Self::Percent(percent) => write!(f, "{percent:.2} %"),
+            Self::PerSecond(count) => write!(f, "{count:.0}/s"),
+            Self::Times(times) => write!(f, "{times:.2} ×"),
             Self::Bytes(bytes) => write!(f, "{:.1} MB", *bytes as f64 / 1e6),
         }
     }
 }
 
-/// What was measured, how, and what it may be at most.
+/// What was measured, how, and its bound.
 #[derive(Debug, Serialize)]
 pub(super) struct Figure {
     what: String,
@@ -56,7 +78,7 @@ pub(super) struct Figure {
 }
 
 impl Figure {
-    /// A measurement beside its bound.
+    /// A measurement beside its bound: the most it may be, of rates and ratios the least.
     pub(super) fn new(what: impl Into<String>, command: &str, measured: Quantity, bound: Quantity) -> Self {
         Self { bound: Some(bound), met: Some(measured.within(bound)), ..Self::unbounded(what, command, measured) }
     }
@@ -103,7 +125,7 @@ impl Figure {
         [
             self.what.clone(),
             shown(self.measured),
-            self.bound.map_or_else(|| "-".to_owned(), |bound| format!("≤ {bound}")),
+            self.bound.map_or_else(|| "-".to_owned(), Quantity::as_bound),
             self.verdict().to_owned(),
             self.command.clone(),
         ]
@@ -142,6 +164,17 @@ mod tests {
         assert_eq!(figure(8_000_001).verdict(), "NOT MET");
         let failed = Figure::failed("zip", "no such file".to_owned());
         assert_eq!((failed.verdict(), failed.is_measured()), ("NOT MEASURED", false));
+    }
+
+    #[test]
+    fn of_rates_and_ratios_the_least_is_bound() {
+        let rate = |count| Figure::new("dns", "dns", Quantity::PerSecond(count), Quantity::PerSecond(1e5));
+        assert_eq!([rate(1e5).verdict(), rate(99_999.0).verdict()], ["met", "NOT MET"]);
+        assert_eq!(rate(1e5).cells()[2], "≥ 100000/s");
+        let ratio = Figure::new("dns", "dns", Quantity::Times(0.4), Quantity::Times(0.5));
+        assert_eq!((ratio.verdict(), ratio.cells()[2].as_str()), ("NOT MET", "≥ 0.50 ×"));
+        let loss = Figure::new("dns", "dns", Quantity::Percent(0.2), Quantity::Percent(0.1));
+        assert_eq!((loss.verdict(), loss.cells()[2].as_str()), ("NOT MET", "≤ 0.10 %"));
     }
 
     #[test]

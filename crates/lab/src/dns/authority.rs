@@ -108,8 +108,8 @@ fn say<'z>(
     let mut late = Duration::ZERO;
     if let Answer::Records(sets) = &mut answer {
         // A fault of a name that a chain of CNAMEs leads to: the chain ends there.
-        let led_to = sets.iter().enumerate().skip(1);
-        match led_to.filter_map(|(place, set)| Some((place, answers.fault(set.name)?))).next() {
+        let mut led_to = sets.iter().enumerate().skip(1);
+        match led_to.find_map(|(place, set)| Some((place, answers.fault(set.name)?))) {
             Some((_, NameFault::Servfail)) => return None,
             Some((place, NameFault::Nxdomain | NameFault::Empty)) => sets.truncate(place),
             Some((place, NameFault::Ttl { ttl })) => sets[place].ttl = seconds(*ttl),
@@ -125,7 +125,9 @@ fn say<'z>(
         (Some(NameFault::Nxdomain), _) => answer = Answer::NxDomain,
         (Some(NameFault::Empty), Answer::Records(_)) => answer = Answer::NoData,
         (Some(NameFault::Ttl { ttl }), Answer::Records(sets)) => {
-            sets.iter_mut().for_each(|set| set.ttl = seconds(*ttl))
+            for set in sets {
+                set.ttl = seconds(*ttl);
+            }
         }
         _ => {}
     }

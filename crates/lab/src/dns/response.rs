@@ -15,8 +15,8 @@ const PLAIN_PAYLOAD: u16 = 512;
 const HEADER: usize = 12;
 const OPT: usize = 11;
 const IN: u16 = 1;
-/// The name at the header's end: the one asked for.
-const ASKED: u16 = 0xC000 | HEADER as u16;
+/// Points to the header's end: to the name asked for.
+const ASKED: u16 = 0xC00C;
 
 /// How a message came, and its response goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

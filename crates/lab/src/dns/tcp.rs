@@ -35,11 +35,8 @@ pub(super) async fn serve(listener: TcpListener, authority: Arc<Authority>) {
 
 async fn connection(mut stream: TcpStream, authority: Arc<Authority>) {
     loop {
-        let message = match timeout(IDLE, read(&mut stream)).await {
-            Ok(Ok(message)) => message,
-            // Closed, or left alone.
-            Ok(Err(_)) | Err(_) => return,
-        };
+        // It is closed, or left alone.
+        let Ok(Ok(message)) = timeout(IDLE, read(&mut stream)).await else { return };
         let Some(response) = authority.respond_in_time(&message, Transport::Tcp).await else { continue };
         match timeout(IDLE, write(&mut stream, &response)).await {
             Ok(Ok(())) => {}

@@ -22,6 +22,7 @@ use super::{
 use crate::{
     clock::Clock,
     fleet::{Fleet, Load, Resolve},
+    health::Pace,
     hosted::Happening,
     recorder::Recorder,
     rival::{Rival, Step, Threshold},
@@ -327,7 +328,7 @@ impl<'a> Run<'a> {
         // AWS is the lab's: scenarios in one have the same rules, and the first puts them on.
         if self.play.name == self.stage.plays[0].name {
             let scenario = &self.play.scenario;
-            self.stage.proxy.fail(&in_force.aws, scenario.seed, scenario.speed);
+            self.stage.proxy.fail(&in_force.aws, Pace { speed: scenario.speed, seed: scenario.seed });
         }
         let gone = in_force.gone.iter().map(ObserverName::from);
         self.stage.lose(&self.play.name, &in_force.lost.iter().cloned().chain(gone).collect());

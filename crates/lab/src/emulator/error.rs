@@ -28,7 +28,8 @@ pub enum EmulatorError {
     /// Emulators run on Python.
     #[error(
         "{kind} needs Python {oldest} or later with venv, on PATH, under pyenv or by uv; found: {found}. Install it \
-         (Debian, Ubuntu: apt-get install python3 python3-venv; macOS: brew install python; uv python install 3.13)"
+         (Debian, Ubuntu: apt-get install python3 python3-venv; macOS: brew install python; uv python install 3.13){}",
+        if *kind == Kind::Localstack { ", or Docker with Compose" } else { "" }
     )]
     MissingPython {
         /// Which emulator.
@@ -100,6 +101,12 @@ pub enum EmulatorError {
     PortBusy {
         /// The port.
         port: u16,
+    },
+    /// Docker Compose failed.
+    #[error("failed to start LocalStack by Docker Compose:\n{tail}")]
+    Compose {
+        /// The last lines that it printed.
+        tail: String,
     },
     /// It ended while it started.
     #[error("{kind} ended while it started ({status}; log: {}):\n{tail}", log.display())]

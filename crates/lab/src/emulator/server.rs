@@ -188,7 +188,7 @@ impl Drop for Server {
     }
 }
 
-fn free_port() -> Result<u16, EmulatorError> {
+pub(super) fn free_port() -> Result<u16, EmulatorError> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|listener| listener.local_addr())
         .map(|address| address.port())

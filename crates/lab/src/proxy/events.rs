@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::Response;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use serde::Deserialize;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -36,7 +36,12 @@ impl Events {
     pub(super) async fn put(&self, identity: &Identity, call: &Call, delivery: Delivery) -> Response<Bytes> {
         match delivery {
             Delivery::Once if self.faults.refuse_invocation(&identity.region) => {
-                self.spawn(again(self.upstream.clone(), Arc::clone(&self.faults), identity.region.clone(), call.clone()));
+                self.spawn(again(
+                    self.upstream.clone(),
+                    Arc::clone(&self.faults),
+                    identity.region.clone(),
+                    call.clone(),
+                ));
                 accepted(call)
             }
             Delivery::Once => self.upstream.send(call).await,
@@ -87,8 +92,9 @@ fn accepted(call: &Call) -> Response<Bytes> {
         entries: Vec<serde::de::IgnoredAny>,
     }
     let entries = serde_json::from_slice::<Put>(&call.body).map_or(0, |put| put.entries.len());
-    let entries: Vec<_> =
-        (0..entries).map(|number| serde_json::json!({ "EventId": format!("00000000-0000-4000-8000-{number:012}") })).collect();
+    let entries: Vec<_> = (0..entries)
+        .map(|number| serde_json::json!({ "EventId": format!("00000000-0000-4000-8000-{number:012}") }))
+        .collect();
     let body = serde_json::json!({ "FailedEntryCount": 0, "Entries": entries });
     let mut response = Response::new(Bytes::from(body.to_string()));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));

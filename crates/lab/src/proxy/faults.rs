@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::Call;
 use super::calls::Identity;
 use super::refusal::Refusal;
+use crate::health::Pace;
 
 /// What becomes of a call.
 #[derive(Debug, Default)]
@@ -58,8 +59,8 @@ pub(super) struct Faults(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// How much faster than life the lab runs; 0 before there was a rule.
-    speed: f64,
+    /// The lab's; none before there was a rule.
+    pace: Option<Pace>,
     rules: BTreeMap<usize, Rule>,
     reads: Reads,
 }
@@ -93,13 +94,13 @@ impl Faults {
     }
 
     /// Puts these in force, and no others. One that was in force goes on with its draws; the seed rules those of a new one.
-    pub(super) fn set(&self, faults: &BTreeMap<usize, AwsFault>, seed: u64, speed: f64) {
+    pub(super) fn set(&self, faults: &BTreeMap<usize, AwsFault>, pace: Pace) {
         let mut inner = self.lock();
-        inner.speed = speed;
+        inner.pace = Some(pace);
         inner.rules.retain(|place, rule| faults.get(place) == Some(&rule.fault));
         for (place, fault) in faults {
             inner.rules.entry(*place).or_insert_with(|| {
-                let mut random = ChaCha8Rng::seed_from_u64(seed);
+                let mut random = ChaCha8Rng::seed_from_u64(pace.seed);
                 random.set_stream(*place as u64);
                 Rule { fault: fault.clone(), random, over: CancellationToken::new() }
             });
@@ -163,7 +164,7 @@ impl Faults {
 
     /// A length of life in the lab.
     pub(super) fn scaled(&self, life: Duration) -> Duration {
-        life.div_f64(self.lock().speed.max(1e-3))
+        self.lock().pace.map_or(life, |pace| pace.scaled(life))
     }
 
     /// Remembers what a read got, or that something was written, while reads may be stale.
@@ -188,17 +189,24 @@ impl Delivery {
 struct Reads {
     /// By the resource: its last write.
     written: BTreeMap<String, Instant>,
-    /// By path and query: before the last write to it, and since.
-    answers: BTreeMap<String, (Option<Response<Bytes>>, Option<Response<Bytes>>)>,
+    /// By path and query: before the last write to what is read, and since.
+    answers: BTreeMap<String, Answers>,
+}
+
+/// What a read got.
+#[derive(Debug, Default)]
+struct Answers {
+    before: Option<Response<Bytes>>,
+    since: Option<Response<Bytes>>,
 }
 
 impl Reads {
     fn saw(&mut self, identity: &Identity, call: &Call, answer: &Response<Bytes>) {
         let resource = resource(identity, call);
         if call.method == Method::GET {
-            self.answers.entry(asked(call)).or_default().1 = Some(answer.clone());
+            self.answers.entry(asked(call)).or_default().since = Some(answer.clone());
         } else if call.method != Method::HEAD {
-            for (path, (before, since)) in &mut self.answers {
+            for (path, Answers { before, since }) in &mut self.answers {
                 if path.starts_with(&resource) && since.is_some() {
                     *before = since.take();
                 }
@@ -212,7 +220,7 @@ impl Reads {
             return None;
         }
         let written = self.written.get(&resource(identity, call))?;
-        let (before, since) = self.answers.get(&asked(call))?;
+        let Answers { before, since } = self.answers.get(&asked(call))?;
         // What nobody has read since the write is as it was before it.
         (written.elapsed() < window).then(|| before.clone().or_else(|| since.clone())).flatten()
     }

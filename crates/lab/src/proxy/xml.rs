@@ -60,7 +60,9 @@ struct ErrorBody<'a> {
 impl ApiError {
     fn code(&self) -> (StatusCode, &'static str) {
         match self {
-            ApiError::InvalidInput(InvalidInput::UnknownPolicy(_)) => (StatusCode::NOT_IMPLEMENTED, "NotImplemented"),
+            ApiError::InvalidInput(InvalidInput::UnknownPolicy(_)) | ApiError::Unsupported(_) => {
+                (StatusCode::NOT_IMPLEMENTED, "NotImplemented")
+            }
             ApiError::InvalidInput(_) | ApiError::UnsupportedAlarm(_) => (StatusCode::BAD_REQUEST, "InvalidInput"),
             ApiError::MalformedXml(_) => (StatusCode::BAD_REQUEST, "MalformedXML"),
             ApiError::InvalidChangeBatch(_) => (StatusCode::BAD_REQUEST, "InvalidChangeBatch"),
@@ -70,7 +72,6 @@ impl ApiError {
             ApiError::NoSuchHealthCheck(_) => (StatusCode::NOT_FOUND, "NoSuchHealthCheck"),
             ApiError::HealthCheckAlreadyExists(_) => (StatusCode::CONFLICT, "HealthCheckAlreadyExists"),
             ApiError::HealthCheckVersionMismatch { .. } => (StatusCode::CONFLICT, "HealthCheckVersionMismatch"),
-            ApiError::Unsupported(_) => (StatusCode::NOT_IMPLEMENTED, "NotImplemented"),
             ApiError::Emulator(_) => (StatusCode::BAD_GATEWAY, "Emulator"),
         }
     }

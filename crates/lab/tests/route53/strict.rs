@@ -23,7 +23,8 @@ async fn made(proxy: &Proxy, reference: &str, fields: &str) -> String {
 }
 
 fn batch(sets: &[String]) -> String {
-    let sets: String = sets.iter().map(|set| format!("<Change><Action>{set}</ResourceRecordSet></Change>")).collect();
+    let change = |set: &String| format!("<Change><Action>{set}</ResourceRecordSet></Change>");
+    let sets: String = sets.iter().map(change).collect();
     format!(
         "<ChangeResourceRecordSetsRequest><ChangeBatch><Changes>{sets}</Changes></ChangeBatch></ChangeResourceRecordSetsRequest>"
     )

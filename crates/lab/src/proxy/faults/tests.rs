@@ -22,7 +22,7 @@ must_stay = true
 
 fn faults(rules: &[&str]) -> Faults {
     let faults = Faults::default();
-    faults.set(&written(rules), 7, 1.0);
+    faults.set(&written(rules), Pace { speed: 1.0, seed: 7 });
     faults
 }
 
@@ -79,7 +79,7 @@ fn a_share_of_the_calls_is_drawn_by_the_seed() {
     let (identity, call) = get("/bucket/key");
     let drawn = |seed| {
         let faults = Faults::default();
-        faults.set(&written(&["probability = 0.3"]), seed, 1.0);
+        faults.set(&written(&["probability = 0.3"]), Pace { speed: 1.0, seed });
         (0..1_000).map(|_| faults.harm(&identity, &call).injected).collect::<Vec<_>>()
     };
     let met = drawn(7).iter().filter(|met| **met).count();
@@ -97,7 +97,7 @@ fn a_rule_that_stays_goes_on_with_its_draws() {
         (0..100)
             .map(|number| {
                 if number == 0 || again {
-                    faults.set(&rules, 7, 1.0);
+                    faults.set(&rules, Pace { speed: 1.0, seed: 7 });
                 }
                 faults.harm(&identity, &call).injected
             })
@@ -112,7 +112,7 @@ fn a_hang_ends_with_its_rule() {
     let (identity, call) = get("/bucket/key");
     let Fate::Hangs(over) = faults.harm(&identity, &call).fate else { panic!("it does not hang") };
     assert!(!over.is_cancelled());
-    faults.set(&BTreeMap::new(), 7, 1.0);
+    faults.set(&BTreeMap::new(), Pace { speed: 1.0, seed: 7 });
     assert!(over.is_cancelled());
 }
 
@@ -121,13 +121,11 @@ fn a_stale_read_gets_what_the_same_read_got_before_the_last_write() {
     let faults = faults(&["kind = \"stale-read\"\nwindow = \"1h\""]);
     let read = |path: &str, truth: &'static str| {
         let (identity, call) = get(path);
-        match faults.harm(&identity, &call).fate {
-            Fate::Stale(answer) => String::from_utf8(answer.into_body().to_vec()).unwrap(),
-            _ => {
-                faults.saw(&identity, &call, &Response::new(Bytes::from_static(truth.as_bytes())));
-                truth.to_owned()
-            }
+        if let Fate::Stale(answer) = faults.harm(&identity, &call).fate {
+            return String::from_utf8(answer.into_body().to_vec()).unwrap();
         }
+        faults.saw(&identity, &call, &Response::new(Bytes::from_static(truth.as_bytes())));
+        truth.to_owned()
     };
     let write = |path| {
         faults.saw(&identity("s3", "PutObject"), &call(Method::PUT, path), &Response::new(Bytes::new()));
@@ -146,7 +144,11 @@ fn a_stale_read_is_over_after_its_window() {
     let faults = faults(&["kind = \"stale-read\"\nwindow = \"0s\""]);
     let (identity, call) = get("/bucket/key");
     faults.saw(&identity, &call, &Response::new(Bytes::from_static(b"one")));
-    faults.saw(&self::identity("s3", "PutObject"), &self::call(Method::PUT, "/bucket/key"), &Response::new(Bytes::new()));
+    faults.saw(
+        &self::identity("s3", "PutObject"),
+        &self::call(Method::PUT, "/bucket/key"),
+        &Response::new(Bytes::new()),
+    );
     assert!(matches!(faults.harm(&identity, &call).fate, Fate::Answered));
 }
 
@@ -167,6 +169,19 @@ fn route_53_away_is_unavailable_and_throttling_is_in_its_words() {
         let (status, text) = xml(&throttled, identity);
         assert!(status == 400 && text.contains(&format!("<Code>{code}</Code>")), "{text}");
     }
+}
+
+#[test]
+fn cloudwatch_is_refused_in_its_binary_protocol() {
+    let (identity, mut call) =
+        (identity("monitoring", "PutMetricData"), call(Method::POST, "/service/X/operation/PutMetricData"));
+    call.headers.insert("content-type", "application/cbor".parse().unwrap());
+    let Fate::Refused(refusal) = faults(&["kind = \"throttle\""]).harm(&identity, &call).fate else {
+        panic!("it is not refused")
+    };
+    let answer = refusal.answer(&identity, &call);
+    assert_eq!((answer.status().as_u16(), answer.headers()["smithy-protocol"].to_str().unwrap()), (400, "rpc-v2-cbor"));
+    assert_eq!(&answer.into_body()[..], b"\xA2\x78\x06__type\x78\x0AThrottling\x78\x07message\x78\x0DRate exceeded");
 }
 
 #[test]

@@ -81,22 +81,22 @@ async fn a_load_is_answered_whole() {
     let owner = |number: usize| format!("name-{number}.example.com");
     let pair = |number: usize| {
         let (one, two) = (a(&owner(number), "192.0.2.1"), a(&owner(number), "192.0.2.2"));
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             [failover(Role::Primary, Some("p"), one), failover(Role::Secondary, None, two)]
         } else {
             [weighted(1, Some("p"), one), weighted(1, Some("s"), two)]
         }
     };
     let servers = serving((0..100).flat_map(pair), &["p"]).await;
-    let queries: String = (0..100).map(|number| format!("{} A\n", owner(number))).collect();
-    let folder = std::env::temp_dir().join(format!("pointsman-dnsperf-{}", std::process::id()));
-    std::fs::write(&folder, queries).unwrap();
+    let queries: Vec<String> = (0..100).map(|number| owner(number) + " A").collect();
+    let file = std::env::temp_dir().join(format!("pointsman-dnsperf-{}", std::process::id()));
+    std::fs::write(&file, queries.join("\n")).unwrap();
     let server = servers.addresses()[0];
     let mut command = Command::new("dnsperf");
     command.args(["-s", &server.ip().to_string(), "-p", &server.port().to_string(), "-n", "20", "-c", "4"]);
-    let load = command.arg("-d").arg(&folder).kill_on_drop(true).output();
+    let load = command.arg("-d").arg(&file).kill_on_drop(true).output();
     let output = timeout(DEADLINE, load).await.unwrap().unwrap();
-    std::fs::remove_file(&folder).unwrap();
+    std::fs::remove_file(&file).unwrap();
     let told = String::from_utf8_lossy(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
     for expected in ["Queries sent: 2000", "Queries lost: 0 (0.00%)", "Response codes: NOERROR 2000 (100.00%)"] {
         assert!(told.contains(expected), "{told}");
