@@ -38,7 +38,8 @@ pub(crate) fn simulate(args: &args::Simulate, printer: &Printer) -> Result<exit:
 /// What is meant by the argument, and what it is called in the result.
 fn scenarios(args: &args::Simulate) -> Result<Vec<(Scenario, String)>, CliError> {
     let named = |scenario: Scenario| {
-        let shown = if args.hours.is_some() { format!("weather over {}", scenario.name) } else { scenario.name.clone() };
+        let shown =
+            if args.hours.is_some() { format!("weather over {}", scenario.name) } else { scenario.name.clone() };
         (scenario, shown)
     };
     match args.scenario.as_deref() {

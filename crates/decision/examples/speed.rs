@@ -42,10 +42,8 @@ struct World {
 /// So many regions seen by so many observers with two probes each; the first is down for so many rounds.
 fn world(regions: usize, observers: usize, down: u32) -> World {
     let (serving, watching) = (&NAMES[..regions], &NAMES[3..3 + observers]);
-    let tables: String = serving
-        .iter()
-        .map(|name| format!("[[service.region]]\nname = \"{name}\"\ncname = \"{name}.example.net\"\n"))
-        .collect();
+    let table = |name: &&str| format!("[[service.region]]\nname = \"{name}\"\ncname = \"{name}.example.net\"\n");
+    let tables = serving.iter().map(table).collect::<Vec<_>>().concat();
     let source = format!(
         "control_region = \"eu-north-1\"\nobservers = {watching:?}\n[[service]]\nname = \"api.example.com\"\n\
          hosted_zone = \"Z1\"\n{tables}[[service.probe]]\nname = \"health\"\nkind = \"http\"\npath = \"/health\"\n\
