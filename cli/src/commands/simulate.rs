@@ -73,7 +73,7 @@ fn lives(count: u64, live: impl Fn(u64) -> Tally + Sync) -> Tally {
 
 fn text(summary: &Summary) -> String {
     let mut table = Table::new();
-    table.load_preset(UTF8_BORDERS_ONLY);
+    table.load_style(UTF8_BORDERS_ONLY);
     table.set_header(["", "false", "missed", "of", "detected", "accepted", "answer", "clients", "available"]);
     for (controller, figures) in &summary.controllers {
         let name = match controller {

@@ -135,8 +135,10 @@ impl<'a> Watch<'a> {
             observer.written.clone_from(&observer.previous);
             delay = Some(took + 20 + chance.about(30));
         }
-        // EventBridge: mostly within half a second, one in a hundred after seconds; then the function starts warm.
-        let bus = |chance: &mut Chance| 100 + chance.about(250) + if chance.happens(0.01) { 4_000 } else { 0 };
+        // EventBridge: mostly within half a second, one in a hundred after seconds; the function mostly starts warm.
+        let rarely = |chance: &mut Chance, share, late| if chance.happens(share) { late } else { 0 };
+        let bus =
+            |chance: &mut Chance| 100 + chance.about(250) + rarely(chance, 0.01, 4_000) + rarely(chance, 0.02, 400);
         let event = delay.filter(|_| event).map(|written| written + bus(&mut chance));
         Rounded { write: delay, event, probes }
     }
