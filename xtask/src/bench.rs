@@ -2,6 +2,7 @@
 
 mod cold_start;
 mod compare;
+mod decide;
 mod drill;
 mod figure;
 mod fleet;
@@ -40,6 +41,7 @@ pub(crate) enum Part {
     ColdStart,
     Compare,
     Fleet,
+    Decide,
 }
 
 impl Part {
@@ -52,6 +54,7 @@ impl Part {
             Self::ColdStart => "cold-start",
             Self::Compare => "compare",
             Self::Fleet => "fleet",
+            Self::Decide => "decide",
         }
     }
 
@@ -62,6 +65,7 @@ impl Part {
             // The whole workspace, not `-p probe`: with fewer features the drill's dependencies would be built again.
             Self::Round => &["build", "--release", "--workspace", "--example", "many"],
             Self::Fleet => &["build", "--release", "--workspace", "--example", "fleet"],
+            Self::Decide => &["build", "--release", "--workspace", "--example", "speed"],
             Self::Ship => &["build", "--profile", "ship", "--bin", "checker", "--bin", "failover"],
         }
     }
@@ -75,14 +79,15 @@ impl Part {
             Self::ColdStart => cold_start::measure(place),
             Self::Compare => compare::measure(place),
             Self::Fleet => fleet::measure(place),
+            Self::Decide => decide::measure(place),
         }
     }
 }
 
 /// The parts that the arguments name; without any, all but `--ship`, which takes long. None where one is unknown.
 pub(crate) fn parts(arguments: impl Iterator<Item = OsString>) -> Option<BTreeSet<Part>> {
-    const ALL: [Part; 7] =
-        [Part::Drill, Part::Round, Part::Zip, Part::ColdStart, Part::Compare, Part::Fleet, Part::Ship];
+    const ALL: [Part; 8] =
+        [Part::Drill, Part::Round, Part::Zip, Part::ColdStart, Part::Compare, Part::Fleet, Part::Decide, Part::Ship];
     let mut parts = arguments
         .map(|argument| ALL.into_iter().find(|part| argument == part.name()))
         .collect::<Option<BTreeSet<_>>>()?;
@@ -176,7 +181,7 @@ mod tests {
 
     #[test]
     fn arguments_choose_parts() {
-        let all = [Part::Drill, Part::Round, Part::Zip, Part::ColdStart, Part::Compare, Part::Fleet];
+        let all = [Part::Drill, Part::Round, Part::Zip, Part::ColdStart, Part::Compare, Part::Fleet, Part::Decide];
         assert_eq!(named(&[]).unwrap(), all);
         assert_eq!(named(&["zip", "drill"]).unwrap(), [Part::Drill, Part::Zip]);
         assert_eq!(named(&["zip", "--ship"]).unwrap(), [Part::Zip, Part::Ship]);

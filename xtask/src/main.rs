@@ -15,7 +15,7 @@ use anyhow::{Context, Result};
 use not_run::NotRun;
 
 const USAGE: &str = "usage: cargo xtask test [--strict] [ARGUMENT…]
-       cargo xtask bench [drill|round|zip|cold-start|compare|fleet]… [--ship]
+       cargo xtask bench [drill|round|zip|cold-start|compare|fleet|decide]… [--ship]
 
     test      runs all tests; further arguments go to cargo nextest, or to cargo test where nextest is missing
     --strict  a test that did not run for want of a tool is a failure

@@ -62,7 +62,7 @@ fn lives(count: u64, live: impl Fn(u64) -> Tally + Sync) -> Tally {
         tally
     };
     thread::scope(|scope| {
-        let running: Vec<_> = (0..threads.min(count)).map(|thread| scope.spawn(move || (&share)(thread))).collect();
+        let running: Vec<_> = (0..threads.min(count)).map(|thread| scope.spawn(move || share(thread))).collect();
         let mut all = Tally::default();
         for thread in running {
             all.merge(&thread.join().expect("a simulated life does not panic"));

@@ -43,8 +43,6 @@ impl Record {
 
 /// After trouble is over, leaving for it is no mistake for so long: the change was on its way.
 const GRACE: u64 = 60_000;
-/// Requests reach the target for so long before clients count as moved.
-const WINDOW: u64 = 10_000;
 
 /// A controller whose answers are watched.
 #[derive(Debug)]
@@ -87,7 +85,7 @@ impl Watched {
         }
         if let Some(open) = &self.open {
             let moved = self.clients.moved().filter(|(region, _)| *region != open.duty.region);
-            if let Some((_, since)) = moved.filter(|(_, since)| open.stage == Stage::Left && now >= since + WINDOW) {
+            if let Some((_, since)) = moved.filter(|_| open.stage == Stage::Left) {
                 self.record.failover.add(since.saturating_sub(open.duty.from));
                 self.open = None;
             } else if now > open.duty.until.max(open.duty.deadline) + 10 * GRACE {
