@@ -151,14 +151,14 @@ fn outage_flapping_and_latency_side_by_side() {
     assert!(said.iter().any(|said| said["verdict"] == "degraded"), "nobody saw that it was slow: {said:?}");
 }
 
-/// A drill's answer and its clients move within three seconds of half of two hundred simulated lives.
+/// A drill's answer and its clients move within four seconds of the median of two hundred simulated lives.
 fn the_simulation_agrees(report: &Value) {
     let arguments = ["simulate", "region-outage", "--seeds", "200", "--output", "json"];
     let simulated = program::run(pointsman(&workspace(), arguments), program::COMMAND).exits(0).json();
     for name in ["answer_s", "failover_s"] {
         let median = simulated["controllers"]["pointsman"][name]["p50"].as_f64().unwrap();
         let drilled = metric(report, name);
-        assert!((median - drilled).abs() <= 3.0, "{name}: {drilled} drilled, {median} simulated");
+        assert!((median - drilled).abs() <= 4.0, "{name}: {drilled} drilled, {median} simulated");
     }
 }
 
