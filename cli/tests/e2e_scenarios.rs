@@ -9,8 +9,8 @@ use serde_json::Value;
 use support::{
     emulator::{Emulator, Trial},
     lab::Place,
-    program::{Program, pointsman},
-    seconds, traces,
+    program::{self, Program, pointsman},
+    seconds, traces, workspace,
 };
 
 on_both!(
@@ -163,6 +163,7 @@ fn p50(report: &Value, when: &str) -> f64 {
 fn outage_flapping_and_latency_side_by_side(emulator: Emulator) {
     let reports = rehearse(emulator, &["region-outage", "flapping", "latency-spike"], &[]);
     an_outage_moves_the_traffic_and_its_end_brings_it_back(&reports["region-outage"]);
+    the_simulation_agrees(&reports["region-outage"]);
 
     let flapping = &reports["flapping"];
     assert_eq!(first(flapping, "decision"), None, "short blips move nothing");
@@ -172,6 +173,17 @@ fn outage_flapping_and_latency_side_by_side(emulator: Emulator) {
     assert!(p50(spike, "during") > p50(spike, "before") + 150.0, "{:#}", spike["metrics"]);
     let said = spike["verdicts"].as_array().unwrap();
     assert!(said.iter().any(|said| said["verdict"] == "degraded"), "nobody saw that it was slow: {said:?}");
+}
+
+/// A drill's answer and its clients move within four seconds of the median of two hundred simulated lives.
+fn the_simulation_agrees(report: &Value) {
+    let arguments = ["simulate", "region-outage", "--seeds", "200", "--output", "json"];
+    let simulated = program::run(pointsman(&workspace(), arguments), program::COMMAND).exits(0).json();
+    for name in ["answer_s", "failover_s"] {
+        let median = simulated["controllers"]["pointsman"][name]["p50"].as_f64().unwrap();
+        let drilled = metric(report, name);
+        assert!((median - drilled).abs() <= 4.0, "{name}: {drilled} drilled, {median} simulated");
+    }
 }
 
 fn an_outage_moves_the_traffic_and_its_end_brings_it_back(report: &Value) {

@@ -2,6 +2,7 @@
 
 mod cold_start;
 mod compare;
+mod decide;
 mod dns;
 mod drill;
 mod figure;
@@ -44,6 +45,7 @@ pub(crate) enum Part {
     Fleet,
     Dns,
     Proxy,
+    Decide,
 }
 
 impl Part {
@@ -58,6 +60,7 @@ impl Part {
             Self::Fleet => "fleet",
             Self::Dns => "dns",
             Self::Proxy => "proxy",
+            Self::Decide => "decide",
         }
     }
 
@@ -70,6 +73,7 @@ impl Part {
             Self::Fleet => &["build", "--release", "--workspace", "--example", "fleet"],
             Self::Dns => &["build", "--release", "--workspace", "--example", "dns"],
             Self::Proxy => &["build", "--release", "--workspace", "--example", "proxy"],
+            Self::Decide => &["build", "--release", "--workspace", "--example", "speed"],
             Self::Ship => &["build", "--profile", "ship", "--bin", "checker", "--bin", "failover"],
         }
     }
@@ -85,14 +89,15 @@ impl Part {
             Self::Fleet => fleet::measure(place),
             Self::Dns => dns::measure(place),
             Self::Proxy => proxy::measure(place),
+            Self::Decide => decide::measure(place),
         }
     }
 }
 
 /// The parts that the arguments name; without any, all but `--ship`, which takes long. None where one is unknown.
 pub(crate) fn parts(arguments: impl Iterator<Item = OsString>) -> Option<BTreeSet<Part>> {
-    use Part::{ColdStart, Compare, Dns, Drill, Fleet, Proxy, Round, Ship, Zip};
-    const ALL: [Part; 9] = [Drill, Round, Zip, ColdStart, Compare, Fleet, Dns, Proxy, Ship];
+    use Part::{ColdStart, Compare, Decide, Dns, Drill, Fleet, Proxy, Round, Ship, Zip};
+    const ALL: [Part; 10] = [Drill, Round, Zip, ColdStart, Compare, Fleet, Dns, Proxy, Decide, Ship];
     let mut parts = arguments
         .map(|argument| ALL.into_iter().find(|part| argument == part.name()))
         .collect::<Option<BTreeSet<_>>>()?;
@@ -186,8 +191,8 @@ mod tests {
 
     #[test]
     fn arguments_choose_parts() {
-        let all =
-            [Part::Drill, Part::Round, Part::Zip, Part::ColdStart, Part::Compare, Part::Fleet, Part::Dns, Part::Proxy];
+        use Part::{ColdStart, Compare, Decide, Dns, Drill, Fleet, Proxy, Round, Zip};
+        let all = [Drill, Round, Zip, ColdStart, Compare, Fleet, Dns, Proxy, Decide];
         assert_eq!(named(&[]).unwrap(), all);
         assert_eq!(named(&["zip", "drill"]).unwrap(), [Part::Drill, Part::Zip]);
         assert_eq!(named(&["zip", "--ship"]).unwrap(), [Part::Zip, Part::Ship]);

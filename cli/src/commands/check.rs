@@ -4,7 +4,7 @@ mod report;
 mod text;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     pin::pin,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -158,6 +158,7 @@ async fn measure(prober: &Prober, service: &Service, config: ConfigHash) -> Meas
         round: Round::at(since_epoch, service.policy.interval),
         at: Timestamp::now(),
         regions: seen.regions,
+        anomalous: BTreeSet::new(),
         answering: seen.answering,
     }
 }

@@ -38,7 +38,8 @@ pub(crate) fn simulate(args: &args::Simulate, printer: &Printer) -> Result<exit:
 /// What is meant by the argument, and what it is called in the result.
 fn scenarios(args: &args::Simulate) -> Result<Vec<(Scenario, String)>, CliError> {
     let named = |scenario: Scenario| {
-        let shown = if args.hours.is_some() { format!("weather over {}", scenario.name) } else { scenario.name.clone() };
+        let shown =
+            if args.hours.is_some() { format!("weather over {}", scenario.name) } else { scenario.name.clone() };
         (scenario, shown)
     };
     match args.scenario.as_deref() {
@@ -61,7 +62,7 @@ fn lives(count: u64, live: impl Fn(u64) -> Tally + Sync) -> Tally {
         tally
     };
     thread::scope(|scope| {
-        let running: Vec<_> = (0..threads.min(count)).map(|thread| scope.spawn(move || (&share)(thread))).collect();
+        let running: Vec<_> = (0..threads.min(count)).map(|thread| scope.spawn(move || share(thread))).collect();
         let mut all = Tally::default();
         for thread in running {
             all.merge(&thread.join().expect("a simulated life does not panic"));
@@ -72,7 +73,7 @@ fn lives(count: u64, live: impl Fn(u64) -> Tally + Sync) -> Tally {
 
 fn text(summary: &Summary) -> String {
     let mut table = Table::new();
-    table.load_preset(UTF8_BORDERS_ONLY);
+    table.load_style(UTF8_BORDERS_ONLY);
     table.set_header(["", "false", "missed", "of", "detected", "accepted", "answer", "clients", "available"]);
     for (controller, figures) in &summary.controllers {
         let name = match controller {

@@ -29,8 +29,9 @@ const NAMES: [&str; 8] = [
     "sa-east-1",
     "ca-central-1",
 ];
-const BATCHES: usize = 201;
-const BATCH: u32 = 2_000;
+// Short, so that on a busy machine most batches are not interrupted.
+const BATCHES: usize = 2_001;
+const BATCH: u32 = 100;
 
 struct World {
     config: Config,
@@ -42,10 +43,8 @@ struct World {
 /// So many regions seen by so many observers with two probes each; the first is down for so many rounds.
 fn world(regions: usize, observers: usize, down: u32) -> World {
     let (serving, watching) = (&NAMES[..regions], &NAMES[3..3 + observers]);
-    let tables: String = serving
-        .iter()
-        .map(|name| format!("[[service.region]]\nname = \"{name}\"\ncname = \"{name}.example.net\"\n"))
-        .collect();
+    let table = |name: &&str| format!("[[service.region]]\nname = \"{name}\"\ncname = \"{name}.example.net\"\n");
+    let tables = serving.iter().map(table).collect::<Vec<_>>().concat();
     let source = format!(
         "control_region = \"eu-north-1\"\nobservers = {watching:?}\n[[service]]\nname = \"api.example.com\"\n\
          hosted_zone = \"Z1\"\n{tables}[[service.probe]]\nname = \"health\"\nkind = \"http\"\npath = \"/health\"\n\

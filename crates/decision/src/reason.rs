@@ -3,7 +3,8 @@
 use std::fmt;
 
 use domain::{
-    Answering, ByHand, Epoch, HoldCode, HoldReason, InFlight, Paused, Period, Plan, PlanId, Policy, RegionName, Share,
+    Answering, ByHand, Epoch, HoldCode, HoldReason, InFlight, Mode, Paused, Period, Plan, PlanId, Policy, RegionName,
+    Share,
     VerdictAs,
 };
 use jiff::Timestamp;
@@ -168,13 +169,18 @@ pub(crate) fn paused(Paused { by, at, reason }: &Paused) -> HoldReason {
 
 pub(crate) fn mode(policy: &Policy, plan: &Plan) -> HoldReason {
     // Without times, so that the same plan reads the same at the next look.
-    let text = format!(
+    let mut text = format!(
         "the mode is `{}`: a {} from {} to {} would be planned now",
         format!("{:?}", policy.mode).to_lowercase(),
         plan.kind,
         plan.from,
         plan.to
     );
+    if policy.mode == Mode::Recommend {
+        text.push_str("; `pointsman approve ");
+        text.push_str(&plan.epoch.to_string());
+        text.push_str("` carries it out");
+    }
     hold(HoldCode::Mode, text)
 }
 

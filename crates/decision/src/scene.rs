@@ -1,5 +1,7 @@
 //! Everything that one decision looks at, prepared once.
 
+use std::cell::OnceCell;
+
 use domain::{Answering, HoldReason, Period, Phase, PlanId, RegionName, Service, ServiceState};
 use jiff::Timestamp;
 
@@ -19,34 +21,26 @@ pub(crate) struct Scene<'a> {
     pub(crate) hearing: Hearing<'a>,
     /// In the order of preference.
     pub(crate) tallies: Vec<Tally<'a>>,
+    /// The rank of the region that is answered with.
+    active: Option<usize>,
+    earliest: OnceCell<Option<Timestamp>>,
 }
 
 impl<'a> Scene<'a> {
     pub(crate) fn new(service: &'a Service, state: &'a ServiceState, evidence: &'a Evidence, now: Timestamp) -> Self {
         let hearing = evidence.hear(service, now);
         let tallies = Tally::all(service, &hearing, &evidence.native);
-        Self { service, state, evidence, now, hearing, tallies }
+        let active = active(service, evidence, &hearing, &tallies);
+        Self { service, state, evidence, now, hearing, tallies, active, earliest: OnceCell::new() }
     }
 
     pub(crate) fn tally(&self, region: &RegionName) -> Option<&Tally<'a>> {
         self.tallies.iter().find(|tally| tally.region == region)
     }
 
-    /// The region that is answered with: as we see it, else as a quorum of observers does.
+    /// The region that is answered with.
     pub(crate) fn active(&self) -> Option<&Tally<'a>> {
-        let named = |tally: &&Tally<'_>| {
-            let naming = self.hearing.knowing.iter().filter(|it| it.answering.region() == Some(tally.region));
-            naming.count() >= self.service.policy.quorum
-        };
-        match &self.evidence.answering {
-            Answering::Region(region) => self.tally(region),
-            // We see the answer, and it is nobody's: what observers saw before is history.
-            Answering::Other(_) => None,
-            Answering::Mixed | Answering::Unknown => {
-                let mut candidates = self.tallies.iter().filter(named);
-                candidates.next().filter(|_| candidates.next().is_none())
-            }
-        }
+        self.active.map(|rank| &self.tallies[rank])
     }
 
     /// Whether enough observers know anything at all.
@@ -155,6 +149,10 @@ impl<'a> Scene<'a> {
 
     /// When a failover could happen at the earliest if everything goes on as it is; `None` when nobody can say.
     pub(crate) fn earliest_failover(&self) -> Option<Timestamp> {
+        *self.earliest.get_or_init(|| self.reckon_earliest())
+    }
+
+    fn reckon_earliest(&self) -> Option<Timestamp> {
         let active = self.active()?;
         let missing = active.rounds_missing()?;
         let stopped = self.state.paused.is_some()
@@ -177,6 +175,23 @@ impl<'a> Scene<'a> {
             Some(active) if active.rank == 0 => Phase::Steady,
             Some(active) if self.returnable(active).is_some() => Phase::FailbackReady,
             Some(_) => Phase::FailedOver,
+        }
+    }
+}
+
+/// The region that is answered with: as we see it, else as a quorum of observers does.
+fn active(service: &Service, evidence: &Evidence, hearing: &Hearing<'_>, tallies: &[Tally<'_>]) -> Option<usize> {
+    let named = |tally: &&Tally<'_>| {
+        let naming = hearing.knowing.iter().filter(|it| it.answering.region() == Some(tally.region));
+        naming.count() >= service.policy.quorum
+    };
+    match &evidence.answering {
+        Answering::Region(region) => tallies.iter().position(|tally| tally.region == region),
+        // We see the answer, and it is nobody's: what observers saw before is history.
+        Answering::Other(_) => None,
+        Answering::Mixed | Answering::Unknown => {
+            let mut candidates = tallies.iter().filter(named);
+            candidates.next().filter(|_| candidates.next().is_none()).map(|tally| tally.rank)
         }
     }
 }

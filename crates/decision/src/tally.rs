@@ -53,6 +53,9 @@ pub struct Tally<'a> {
     pub well: Option<f64>,
     policy: &'a Policy,
     probes: &'a [Probe],
+    /// How many say up, and how many down.
+    up: usize,
+    down: usize,
     /// Those that fail for a quorum now, and have for `down_after` rounds.
     failing: Probes,
     lasting: Probes,
@@ -139,9 +142,13 @@ impl<'a> Tally<'a> {
             well: (probed > 0).then(|| well as f64 / probed as f64),
             policy: &service.policy,
             probes: &service.probes,
+            up: 0,
+            down: 0,
             failing: Probes::default(),
             lasting: Probes::default(),
         };
+        tally.up = tally.saying(VerdictAs::Up).count();
+        tally.down = tally.votes.len() - tally.up;
         if tally.is_down() {
             let needed = tally.down_after();
             tally.failing = tally.probes_of_a_quorum(|policy, _, report| fails(policy, report));
@@ -177,13 +184,13 @@ impl<'a> Tally<'a> {
     /// Up by quorum, and not down by another.
     #[must_use]
     pub fn is_up(&self) -> bool {
-        self.saying(VerdictAs::Up).count() >= self.policy.quorum && !self.is_down()
+        self.up >= self.policy.quorum && !self.is_down()
     }
 
     /// Down by quorum.
     #[must_use]
     pub fn is_down(&self) -> bool {
-        self.saying(VerdictAs::Down).count() >= self.policy.quorum
+        self.down >= self.policy.quorum
     }
 
     /// Up by quorum, each for `up_after` rounds.
@@ -265,7 +272,7 @@ impl<'a> Tally<'a> {
         let corroborated = self.is_corroborated();
         if !corroborated && !self.has_signal() {
             let shortest = self.votes.iter().map(|vote| vote.view.streak).min()?;
-            let unanimous = self.saying(VerdictAs::Up).next().is_none();
+            let unanimous = self.up == 0;
             return unanimous.then(|| self.rounds_alone().saturating_sub(shortest));
         }
         let missing = self.down_after().saturating_sub(self.rounds(VerdictAs::Down));
@@ -276,7 +283,7 @@ impl<'a> Tally<'a> {
     #[must_use]
     pub fn phase(&self) -> RegionPhase {
         let degraded = self.votes.iter().filter(|vote| vote.view.verdict == Verdict::Degraded).count();
-        let some_down = self.saying(VerdictAs::Down).next().is_some();
+        let some_down = self.down > 0;
         if self.is_down() {
             let long = self.rounds(VerdictAs::Down) >= self.down_after();
             if long && self.is_corroborated() { RegionPhase::Failed } else { RegionPhase::Critical }

@@ -7,26 +7,26 @@ use domain::ConfigError;
 use crate::Scenario;
 
 macro_rules! scenarios {
-    ($($name:literal)*) => {
-        [$(($name, include_str!(concat!("../../../scenarios/", $name, ".toml")))),*]
+    ($folder:literal: $($name:literal)*) => {
+        [$(($name, include_str!(concat!("../../../", $folder, "/", $name, ".toml")))),*]
     };
 }
 
-/// Named after their files in the folder of their own, so that they may be called like a scenario.
-const INCIDENTS: [(&str, &str); 10] = scenarios! {
-    "incidents/brownout"
-    "incidents/both-down"
-    "incidents/empty-dns"
-    "incidents/flapping-checks"
-    "incidents/lying-observer"
-    "incidents/observers-partitioned"
-    "incidents/region-down"
-    "incidents/slow-bleed"
-    "incidents/stale-clients"
-    "incidents/thundering-return"
+/// Those of docs/incidents.md.
+const INCIDENTS: [(&str, &str); 10] = scenarios! { "scenarios/incidents":
+    "region-down"
+    "empty-dns"
+    "flapping-checks"
+    "user-brownout"
+    "slow-bleed"
+    "observers-partitioned"
+    "lying-observer"
+    "ttl-ignored"
+    "both-regions-down"
+    "thundering-return"
 };
 
-const SCENARIOS: [(&str, &str); 22] = scenarios! {
+const SCENARIOS: [(&str, &str); 22] = scenarios! { "scenarios":
     "region-outage"
     "flapping"
     "both-down"
@@ -82,9 +82,12 @@ pub fn all() -> Result<Vec<Scenario>, ConfigError> {
     SCENARIOS.iter().map(|(name, source)| Scenario::parse(&format!("scenarios/{name}.toml"), source)).collect()
 }
 
-/// The incidents of docs/incidents.md.
+/// The incidents of docs/incidents.md, for the drill and the simulation alike.
 pub fn incidents() -> Result<Vec<Scenario>, ConfigError> {
-    INCIDENTS.iter().map(|(name, source)| Scenario::parse(&format!("scenarios/{name}.toml"), source)).collect()
+    INCIDENTS
+        .iter()
+        .map(|(name, source)| Scenario::parse(&format!("scenarios/incidents/{name}.toml"), source))
+        .collect()
 }
 
 /// The scenario or incident of that name, or in that file.

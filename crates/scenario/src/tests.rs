@@ -5,11 +5,14 @@ use domain::ConfigError;
 use super::*;
 use crate::fault::Paths;
 
-fn scenarios() -> Vec<Scenario> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios");
+fn scenarios_in(folder: &str) -> Vec<Scenario> {
+    let folder = format!("{}/../../{folder}", env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
+        if path.is_dir() {
+            continue;
+        }
         let source = std::fs::read_to_string(&path).unwrap();
         let scenario = Scenario::parse(&path.display().to_string(), &source).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(path.file_stem().unwrap().to_str().unwrap(), scenario.name);
@@ -20,8 +23,10 @@ fn scenarios() -> Vec<Scenario> {
 
 #[test]
 fn every_scenario_reads_and_is_short() {
-    let scenarios = scenarios();
-    let built_in = crate::catalog::all().unwrap();
+    let mut scenarios = scenarios_in("scenarios");
+    scenarios.extend(scenarios_in("scenarios/incidents"));
+    let built_in = crate::catalog::all().unwrap().into_iter().chain(crate::catalog::incidents().unwrap());
+    let built_in: Vec<_> = built_in.collect();
     let names = |all: &[Scenario]| all.iter().map(|it| it.name.clone()).collect::<BTreeSet<_>>();
     assert_eq!(names(&built_in), names(&scenarios), "every file is built in");
     for scenario in scenarios {

@@ -38,7 +38,7 @@ impl Chance {
         Self(lane ^ moment.wrapping_mul(0xd134_2543_de82_ef95))
     }
 
-    /// SplitMix64: a place's few draws need no generator that takes longer to seed than to draw from.
+    /// `SplitMix64`: a place's few draws need no generator that takes longer to seed than to draw from.
     pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

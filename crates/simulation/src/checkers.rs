@@ -64,7 +64,10 @@ impl Checks {
     ) {
         let several = course.at(turn, until) > turn;
         for (region, check) in self.regions.iter_mut().enumerate() {
-            if check.at_rest && !several && course.turns[turn].conditions.places[region] == crate::course::Place::default() {
+            if check.at_rest
+                && !several
+                && course.turns[turn].conditions.places[region] == crate::course::Place::default()
+            {
                 continue;
             }
             let mut chance = Chance::new(seed, from, Lane::Checkers(self.lane + region));

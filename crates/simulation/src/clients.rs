@@ -11,16 +11,21 @@ pub(crate) struct Clients {
     /// All go to this region, and so they will until the answer changes.
     settled: Option<usize>,
     stale: usize,
-    /// Since when 95 % have gone to one region, second by second.
+    /// How many went to the answer's region in each of the last ten seconds, and which region that was.
+    window: (usize, [usize; WINDOW]),
+    /// The region that 95 % of ten seconds' requests went to first, and when those began.
     moved: Option<(usize, u64)>,
 }
+
+/// Seconds.
+const WINDOW: usize = 10;
 
 impl Clients {
     pub(crate) fn new((count, stale): (usize, usize), ttl: u64, seed: u64) -> Self {
         let mut chance = Chance::new(seed, ttl, Lane::World);
         let cached = |place| (0, if place < stale { u64::MAX } else { chance.between(1, ttl) });
         let cached = (0..count).map(cached).collect();
-        Self { ttl, cached, settled: Some(0), stale, moved: Some((0, 0)) }
+        Self { ttl, cached, settled: Some(0), stale, window: (0, [count; WINDOW]), moved: Some((0, 0)) }
     }
 
     /// The answer is another one from now on: what is cached was asked for before.
@@ -36,7 +41,7 @@ impl Clients {
         self.settled.is_some()
     }
 
-    /// The region that 95 % of the requests reach, and since when.
+    /// The region that 95 % of ten seconds' requests reached, and when the first such ten seconds began.
     pub(crate) fn moved(&self) -> Option<(usize, u64)> {
         self.moved
     }
@@ -57,14 +62,19 @@ impl Clients {
             here += usize::from(*region == answer);
         }
         let all = self.cached.len();
-        if here * 100 >= all * 95 {
-            if self.moved.is_none_or(|(region, _)| region != answer) {
-                self.moved = Some((answer, now));
-            }
-        } else if self.moved.is_some_and(|(region, _)| region == answer) {
-            self.moved = None;
+        let (region, window) = &mut self.window;
+        if *region != answer {
+            (*region, *window) = (answer, [0; WINDOW]);
         }
-        if self.stale == 0 && here == all {
+        window.rotate_left(1);
+        window[WINDOW - 1] = here;
+        let together: usize = window.iter().sum();
+        if together * 100 < all * WINDOW * 95 {
+            self.moved = self.moved.filter(|(region, _)| *region != answer);
+        } else if self.moved.is_none_or(|(region, _)| region != answer) {
+            self.moved = Some((answer, now.saturating_sub(1_000 * (WINDOW as u64 - 1))));
+        }
+        if self.stale == 0 && together == all * WINDOW {
             self.settled = Some(answer);
         }
         served / all as f64
@@ -82,12 +92,12 @@ mod tests {
         let at_once = clients.second(1_000_000, 1, &[0.0, 1.0]);
         let half = (1..=10).map(|second| clients.second(1_000_000 + second * 1_000, 1, &[0.0, 1.0])).last().unwrap();
         assert!(at_once < half && (0.2..0.8).contains(&half), "{at_once} {half}");
-        for second in 11..=20 {
+        for second in 11..=30 {
             clients.second(1_000_000 + second * 1_000, 1, &[0.0, 1.0]);
         }
         assert!(clients.is_settled());
         let (region, since) = clients.moved().unwrap();
-        assert!(region == 1 && since > 1_010_000, "{since}");
+        assert!(region == 1 && (1_005_000..1_019_000).contains(&since), "{since}");
         let mut clients = Clients::new((20, 10), 20_000, 1);
         clients.unsettle(0);
         let shares: Vec<_> = (0..60).map(|second| clients.second(second * 1_000, 1, &[0.0, 1.0])).collect();

@@ -1,7 +1,10 @@
 //! What is wrong when, as numbers that a round can be played by.
 
 use domain::ObserverName;
-use scenario::{InForce, Scenario, fault::{Fault, NameFault, Paths}};
+use scenario::{
+    InForce, Scenario,
+    fault::{Fault, NameFault, Paths},
+};
 
 /// Regions, and observers, that a world can have.
 pub(crate) const MOST: usize = 8;
@@ -81,11 +84,7 @@ impl Conditions {
     /// Nothing is wrong.
     #[must_use]
     pub fn clear() -> Self {
-        Self {
-            places: std::array::from_fn(|_| SOUND),
-            watchers: [Watcher::default(); MOST],
-            clear: true,
-        }
+        Self { places: std::array::from_fn(|_| SOUND), watchers: [Watcher::default(); MOST], clear: true }
     }
 
     /// As a scenario has it.

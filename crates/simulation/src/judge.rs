@@ -1,6 +1,10 @@
 //! One controller's deeds against what was right.
 
-use crate::{clients::Clients, course::{Course, Duty}, figures::Histogram};
+use crate::{
+    clients::Clients,
+    course::{Course, Duty},
+    figures::Histogram,
+};
 
 /// What one controller did in all worlds so far. It does not grow with them.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -39,8 +43,6 @@ impl Record {
 
 /// After trouble is over, leaving for it is no mistake for so long: the change was on its way.
 const GRACE: u64 = 60_000;
-/// Requests reach the target for so long before clients count as moved.
-const WINDOW: u64 = 10_000;
 
 /// A controller whose answers are watched.
 #[derive(Debug)]
@@ -59,8 +61,15 @@ struct Open {
     duty: Duty,
     detected: bool,
     accepted: bool,
-    left: bool,
-    missed: bool,
+    stage: Stage,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Serving,
+    /// Still, after its deadline.
+    Missed,
+    Left,
 }
 
 impl Watched {
@@ -70,13 +79,13 @@ impl Watched {
 
     /// Time has come this far.
     pub(crate) fn pass(&mut self, now: u64, course: &Course) {
-        if let Some(open) = self.open.as_mut().filter(|open| now > open.duty.deadline && !open.left && !open.missed) {
-            open.missed = true;
+        if let Some(open) = self.open.as_mut().filter(|open| now > open.duty.deadline && open.stage == Stage::Serving) {
+            open.stage = Stage::Missed;
             self.record.missed += 1;
         }
         if let Some(open) = &self.open {
             let moved = self.clients.moved().filter(|(region, _)| *region != open.duty.region);
-            if let Some((_, since)) = moved.filter(|(_, since)| open.left && now >= since + WINDOW) {
+            if let Some((_, since)) = moved.filter(|_| open.stage == Stage::Left) {
                 self.record.failover.add(since.saturating_sub(open.duty.from));
                 self.open = None;
             } else if now > open.duty.until.max(open.duty.deadline) + 10 * GRACE {
@@ -87,7 +96,7 @@ impl Watched {
             self.next += 1;
             if duty.region == self.answer {
                 self.record.duties += 1;
-                self.open = Some(Open { duty: *duty, detected: false, accepted: false, left: false, missed: false });
+                self.open = Some(Open { duty: *duty, detected: false, accepted: false, stage: Stage::Serving });
             }
         }
     }
@@ -115,11 +124,10 @@ impl Watched {
         }
         let left = std::mem::replace(&mut self.answer, region);
         self.clients.unsettle(now);
-        if let Some(open) = self.open.as_mut().filter(|open| open.duty.region == left && !open.left) {
-            open.left = true;
+        if let Some(open) = self.open.as_mut().filter(|open| open.duty.region == left && open.stage != Stage::Left) {
             self.record.answer.add(now.saturating_sub(open.duty.from));
-            self.record.missed += u64::from(now > open.duty.deadline && !open.missed);
-            open.missed = now > open.duty.deadline;
+            self.record.missed += u64::from(now > open.duty.deadline && open.stage == Stage::Serving);
+            open.stage = Stage::Left;
             return;
         }
         let troubled = |place: usize, grace: u64| {

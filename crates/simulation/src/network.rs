@@ -27,7 +27,10 @@ impl Path {
     fn reply(self, sent: &[u64], begun: u64, limit: u64, chance: &mut Chance) -> Option<u64> {
         let lost = 1.0 - (1.0 - self.loss) * (1.0 - self.loss);
         let arrives = |at: &&u64| !chance.happens(lost) && begun + **at + self.round_trip <= limit;
-        sent.iter().take_while(|at| begun + **at + self.round_trip <= limit).find(arrives).map(|at| begun + at + self.round_trip)
+        sent.iter()
+            .take_while(|at| begun + **at + self.round_trip <= limit)
+            .find(arrives)
+            .map(|at| begun + at + self.round_trip)
     }
 }
 

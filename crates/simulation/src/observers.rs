@@ -100,9 +100,10 @@ impl<'a> Watch<'a> {
         let mut chance = Chance::new(self.seed, round.0, Lane::Observer(observer.place));
         let (mut took, mut probes) = (0, (0, 0));
         let regions = service.regions.iter().enumerate().map(|(rank, region)| {
-            let (place, path) = (&conditions.places[rank], path(observer.place, rank, watcher, &conditions.places[rank]));
+            let (place, path) =
+                (&conditions.places[rank], path(observer.place, rank, watcher, &conditions.places[rank]));
             let reports = service.probes.iter().zip(&self.probing).map(|(probe, probing)| {
-                let (met, lasted) = self.probe(*probing, place, path, &mut chance);
+                let (met, lasted) = sampled(*probing, place, path, &mut chance);
                 took = took.max(lasted);
                 probes.0 += 1;
                 probes.1 += u64::from(met.is_err());
@@ -134,40 +135,43 @@ impl<'a> Watch<'a> {
             observer.written.clone_from(&observer.previous);
             delay = Some(took + 20 + chance.about(30));
         }
-        // EventBridge: mostly within half a second, one in a hundred after seconds; then the function starts warm.
-        let bus = |chance: &mut Chance| 100 + chance.about(250) + if chance.happens(0.01) { 4_000 } else { 0 };
+        // EventBridge: mostly within half a second, one in a hundred after seconds; the function mostly starts warm.
+        let rarely = |chance: &mut Chance, share, late| if chance.happens(share) { late } else { 0 };
+        let bus =
+            |chance: &mut Chance| 100 + chance.about(250) + rarely(chance, 0.01, 4_000) + rarely(chance, 0.02, 400);
         let event = delay.filter(|_| event).map(|written| written + bus(&mut chance));
         Rounded { write: delay, event, probes }
     }
+}
 
-    fn probe(&self, probing: Probing, place: &Place, path: Path, chance: &mut Chance) -> (Result<bool, Fault>, u64) {
-        if probing.samples <= 1 {
-            return match attempt(probing.ask, place, path, chance) {
-                Ok(took) => (Ok(took > probing.degraded_above), took),
-                Err((fault, after)) => (Err(fault), after),
-            };
-        }
-        let (mut failed, mut slow, mut took, mut last) = (0_u16, 0_u16, 0, None);
-        for _ in 0..probing.samples {
-            match attempt(probing.ask, place, path, chance) {
-                Ok(lasted) => {
-                    slow += u16::from(lasted > probing.degraded_above);
-                    took = took.max(lasted);
-                }
-                Err((fault, after)) => {
-                    failed += 1;
-                    last = Some(fault);
-                    took = took.max(after);
-                }
+/// All samples of a probe: whether it is slow, or what went wrong; and how long it took.
+fn sampled(probing: Probing, place: &Place, path: Path, chance: &mut Chance) -> (Result<bool, Fault>, u64) {
+    if probing.samples <= 1 {
+        return match attempt(probing.ask, place, path, chance) {
+            Ok(took) => (Ok(took > probing.degraded_above), took),
+            Err((fault, after)) => (Err(fault), after),
+        };
+    }
+    let (mut failed, mut slow, mut took, mut last) = (0_u16, 0_u16, 0, None);
+    for _ in 0..probing.samples {
+        match attempt(probing.ask, place, path, chance) {
+            Ok(lasted) => {
+                slow += u16::from(lasted > probing.degraded_above);
+                took = took.max(lasted);
+            }
+            Err((fault, after)) => {
+                failed += 1;
+                last = Some(fault);
+                took = took.max(after);
             }
         }
-        let share = f64::from(failed) / f64::from(probing.samples);
-        let met = match last {
-            Some(fault) if share > probing.max_failed => Err(fault),
-            _ => Ok(slow * 2 > probing.samples),
-        };
-        (met, took)
     }
+    let share = f64::from(failed) / f64::from(probing.samples);
+    let met = match last {
+        Some(fault) if share > probing.max_failed => Err(fault),
+        _ => Ok(slow * 2 > probing.samples),
+    };
+    (met, took)
 }
 
 /// Some tens of milliseconds, by where both are.

@@ -1,6 +1,5 @@
 //! What one would have instead: Route 53's failover records alone, and a single prober with a record of its own.
 
-
 use crate::{
     chance::{Chance, Lane},
     clients::Clients,

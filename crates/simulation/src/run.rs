@@ -147,7 +147,9 @@ impl<'a> Run<'a> {
             queue: Vec::new(),
             pilots: corroborated.map(|corroborate| Pilot::new(world, corroborate, clients())).collect(),
             healthy: [true; MOST],
-            checks: wanted.map(|(pace, (interval, threshold))| (pace, Checks::new(regions, interval, threshold, ask, seed))).collect(),
+            checks: wanted
+                .map(|(pace, (interval, threshold))| (pace, Checks::new(regions, interval, threshold, ask, seed)))
+                .collect(),
             natives: [Native::new(regions, clients()), Native::new(regions, clients())],
             threshold: Threshold::new(ask, seed, clients()),
             turn: 0,
@@ -180,7 +182,8 @@ impl<'a> Run<'a> {
             let rounded = self.watch.round(observer, round, time(at), conditions, &answering);
             self.tally.probes.0 += rounded.probes.0;
             self.tally.probes.1 += rounded.probes.1;
-            let written = rounded.write.map(|after| (at + after, What::Written(place, Box::new(observer.previous.clone()))));
+            let written =
+                rounded.write.map(|after| (at + after, What::Written(place, Box::new(observer.previous.clone()))));
             self.queue.extend(written);
             self.queue.extend(rounded.event.map(|after| (at + after, What::Tick)));
         }
@@ -214,7 +217,10 @@ impl<'a> Run<'a> {
         let (course, until) = (self.course(), at + self.interval);
         let first = at.next_multiple_of(1_000);
         let calm = course.turns[self.turn].conditions.clear && course.at(self.turn, until) == self.turn;
-        if calm && self.watched().all(|watched| watched.is_at_rest()) && !self.queue.iter().any(|(_, what)| what.may_move()) {
+        if calm
+            && self.watched().all(|watched| watched.is_at_rest())
+            && !self.queue.iter().any(|(_, what)| what.may_move())
+        {
             self.drain(until.saturating_sub(1));
             let seconds = until.saturating_sub(first).div_ceil(1_000);
             self.watched().for_each(|watched| {
@@ -244,7 +250,8 @@ impl<'a> Run<'a> {
     /// Everything that is due, in the order of its time.
     fn drain(&mut self, until: u64) {
         loop {
-            let first = self.queue.iter().enumerate().filter(|(_, (at, _))| *at <= until).min_by_key(|(_, (at, _))| *at);
+            let first =
+                self.queue.iter().enumerate().filter(|(_, (at, _))| *at <= until).min_by_key(|(_, (at, _))| *at);
             let Some((place, _)) = first else { return };
             // Of two at one time the one that was planned first comes first.
             let (at, what) = self.queue.remove(place);
@@ -257,10 +264,17 @@ impl<'a> Run<'a> {
         match what {
             What::Written(place, observation) => {
                 self.written[place] = at;
-                let down: u8 = self.world.service().regions.iter().enumerate().map(|(rank, region)| {
-                    let view = observation.regions.get(&region.name);
-                    u8::from(view.is_some_and(|view| view.verdict == Verdict::Down)) << rank
-                }).sum();
+                let down: u8 = self
+                    .world
+                    .service()
+                    .regions
+                    .iter()
+                    .enumerate()
+                    .map(|(rank, region)| {
+                        let view = observation.regions.get(&region.name);
+                        u8::from(view.is_some_and(|view| view.verdict == Verdict::Down)) << rank
+                    })
+                    .sum();
                 self.evidence.sightings[place].observation = *observation;
                 for rank in (0..self.world.service().regions.len()).filter(|rank| down >> rank & 1 == 1) {
                     for pilot in &mut self.pilots {
@@ -363,7 +377,8 @@ impl<'a> Run<'a> {
         self.watched().for_each(|watched| {
             watched.record.seconds = (watched.record.seconds.0 + seconds, watched.record.seconds.1 + seconds);
         });
-        let probes = rounds * (self.observers.len() * self.world.service().regions.len() * self.watch.probing.len()) as u64;
+        let probes =
+            rounds * (self.observers.len() * self.world.service().regions.len() * self.watch.probing.len()) as u64;
         self.tally.probes.0 += probes;
         self.tally.rounds_skipped += rounds;
         rounds

@@ -141,7 +141,10 @@ impl World {
 fn course(scenario: &Scenario) -> Course {
     let mut turns = vec![Turn { at: 0, conditions: Conditions::clear() }];
     turns.extend(
-        scenario.turns().iter().map(|turn| Turn { at: ms(turn.at), conditions: Conditions::of(&turn.in_force, scenario) }),
+        scenario
+            .turns()
+            .iter()
+            .map(|turn| Turn { at: ms(turn.at), conditions: Conditions::of(&turn.in_force, scenario) }),
     );
     let mut duties = Vec::new();
     for (place, truth) in scenario.truth.iter().enumerate() {

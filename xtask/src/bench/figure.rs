@@ -54,6 +54,7 @@ impl Quantity {
 impl fmt::Display for Quantity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Seconds(seconds) if *seconds < 1e-4 => write!(f, "{:.2} µs", seconds * 1e6),
             Self::Seconds(seconds) if *seconds < 1.0 => write!(f, "{:.1} ms", seconds * 1000.0),
             Self::Seconds(seconds) => write!(f, "{seconds:.1} s"),
             Self::Percent(percent) => write!(f, "{percent:.2} %"),
@@ -180,6 +181,7 @@ mod tests {
     #[test]
     fn quantities_name_their_unit() {
         assert_eq!(Quantity::Seconds(0.0123).to_string(), "12.3 ms");
+        assert_eq!(Quantity::Seconds(0.000_000_5).to_string(), "0.50 µs");
         assert_eq!(Quantity::Seconds(61.25).to_string(), "61.2 s");
         assert_eq!(Quantity::Bytes(7_654_321).to_string(), "7.7 MB");
         assert_eq!(serde_json::to_string(&Quantity::Bytes(1)).unwrap(), r#"{"bytes":1}"#);

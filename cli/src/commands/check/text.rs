@@ -207,7 +207,7 @@ fn verdict_colour(verdict: Verdict) -> Color {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use decision::{Measured, follow};
     use domain::{Config, ObserverName, Round, Service};
@@ -249,6 +249,7 @@ mod tests {
             round: Round(1),
             at: Timestamp::UNIX_EPOCH,
             regions,
+            anomalous: BTreeSet::new(),
             answering: Answering::Region(answering.parse().unwrap()),
         };
         Look { service, observer, seen: Ok(follow(None, measured, 0)) }

@@ -361,10 +361,11 @@ fn a_failed_region_is_left_for_the_preferred_one_as_well() {
 
 #[test]
 fn other_modes_say_what_would_be_done() {
-    for (mode, text) in [("observe", "the mode is `observe`"), ("recommend", "the mode is `recommend`")] {
+    for (mode, how) in [("observe", ""), ("recommend", "; `pointsman approve 1` carries it out")] {
         let world = outage(&format!("mode = \"{mode}\""));
         assert_eq!(world.holds(), [HoldCode::Mode]);
-        assert_eq!(world.says(), format!("{text}: a failover from us-east-1 to eu-west-1 would be planned now"));
+        let what = "a failover from us-east-1 to eu-west-1 would be planned now";
+        assert_eq!(world.says(), format!("the mode is `{mode}`: {what}{how}"));
         assert_eq!(world.decide().would.map(|plan| plan.to), Some(region("eu-west-1")));
     }
 }

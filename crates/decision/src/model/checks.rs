@@ -11,6 +11,7 @@ const ONE: Bounds = Bounds { executors: 1, faults: 3, turns: 3, steps: 3, orders
 const DEEP: Bounds = Bounds { executors: 2, faults: 2, turns: 3, steps: 3, orders: 1, epochs: 3 };
 
 /// Looks at every state; how many there are, and how many steps the furthest is away.
+#[allow(clippy::print_stdout, reason = "a test's output, read with --nocapture")]
 fn exhaust(bounds: Bounds) -> (usize, usize) {
     let checker = Switching::new(Broken::Nothing, bounds).checker().threads(2).spawn_bfs().join();
     checker.assert_properties();
