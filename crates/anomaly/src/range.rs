@@ -56,6 +56,7 @@ pub(crate) fn lift(excess: f64) -> f64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp, reason = "all of these have an exact result")]
 mod tests {
     use super::*;
 
