@@ -40,6 +40,30 @@ pub enum AnomalyError {
         /// The features that the forest was fitted on.
         fitted: usize,
     },
+    /// Too few scores to say how high usual ones go.
+    #[error("{found} scores to calibrate on: {needed} are needed")]
+    TooFewScores {
+        /// How many there are.
+        found: usize,
+        /// How many there must be.
+        needed: usize,
+    },
+    /// A number of rows among a detector's parameters that is too small.
+    #[error("`{name}` is {found} rows: it must be at least {needed}")]
+    TooFewRows {
+        /// The parameter.
+        name: &'static str,
+        /// What it was set to.
+        found: usize,
+        /// The least.
+        needed: usize,
+    },
+    /// A score that is no number.
+    #[error("a score to calibrate on is not a finite number")]
+    NoScore,
+    /// A rate that is none.
+    #[error("{0} a day: a rate must be above 0")]
+    Rate(f64),
     /// From linfa.
     #[error(transparent)]
     Linfa(#[from] linfa::Error),

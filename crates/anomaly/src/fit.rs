@@ -1,5 +1,7 @@
 //! Fitting: linfa's `Fit` on checked parameters.
 
+use std::cmp::Ordering;
+
 use linfa::{DatasetBase, traits::Fit};
 use ndarray::{ArrayBase, ArrayView2, Data, Ix2};
 
@@ -52,14 +54,7 @@ fn grow<F: Real>(params: &IsolationForestValidParams, rows: &ArrayView2<'_, F>, 
     let mut trees = Trees::new(params.trees(), sample, height_limit(sample));
     let mut grower = Grower::new(sample, features, &lengths);
     let mut order = Vec::with_capacity(sample);
-    let mut picked: Vec<usize> = (0..rows.nrows()).collect();
-    if sample < rows.nrows() {
-        // What is drawn depends on the place: rows in another order must be the same rows.
-        picked.sort_unstable_by(|a, b| {
-            let (a, b) = (rows.row(*a), rows.row(*b));
-            a.iter().zip(&b).map(|(a, b)| a.order(b)).find(|order| order.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
-        });
-    }
+    let mut picked = if sample < rows.nrows() { in_order(rows) } else { (0..sample).collect() };
     for at in 0..params.trees() {
         let mut draws = Draws::new(params.seed(), at as u64);
         if sample < picked.len() {
@@ -72,4 +67,17 @@ fn grow<F: Real>(params: &IsolationForestValidParams, rows: &ArrayView2<'_, F>, 
         grower.grow(value, &mut draws, &mut trees.tree_mut(at), &mut order);
     }
     trees
+}
+
+/// The rows' numbers in the order of their values: what is drawn depends on the place, and rows in another order are the
+/// same rows.
+fn in_order<F: Real>(rows: &ArrayView2<'_, F>) -> Vec<usize> {
+    let by_values = |a: usize, b: usize| {
+        let differ = rows.row(a).iter().zip(rows.row(b)).map(|(a, b)| a.order(b)).find(|order| order.is_ne());
+        differ.unwrap_or(Ordering::Equal)
+    };
+    // Mostly the first value tells.
+    let mut keyed: Vec<(F, usize)> = rows.column(0).iter().copied().zip(0..).collect();
+    keyed.sort_unstable_by(|(a, row), (b, other)| a.order(b).then_with(|| by_values(*row, *other)));
+    keyed.into_iter().map(|(_, row)| row).collect()
 }

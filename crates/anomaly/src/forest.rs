@@ -12,6 +12,9 @@ use crate::{
 /// Rows scored together: a tree stays in the nearest cache while they pass.
 const BLOCK: usize = 64;
 
+/// Paths that are followed side by side, a row in several trees or several rows in a tree: each waits for its own values.
+const ABREAST: usize = 8;
+
 /// A fitted isolation forest.
 ///
 /// Scores lie in (0, 1]: about 0.5 is an average row, towards 1 is unusual.
@@ -32,30 +35,26 @@ pub(crate) struct Trees<F> {
     pub(crate) sample: usize,
     pub(crate) height: u32,
     /// Nodes 1 to 2^height − 1 of each tree; an infinite threshold is padding.
-    thresholds: Vec<F>,
-    features: Vec<u16>,
-    /// Where missing values go.
-    missing_right: Vec<bool>,
+    cuts: Vec<Cut<F>>,
     /// The path's length at each of the 2^height ends.
     lengths: Vec<f32>,
     /// The rows of the sample that ended there; of padded copies the first has them.
     sizes: Vec<u16>,
 }
 
-/// A cut as a node keeps it.
-#[derive(Debug, Clone, Copy)]
+/// A cut: what it needs lies in one line of the cache.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Cut<F> {
-    pub(crate) feature: u16,
     pub(crate) threshold: F,
+    pub(crate) feature: u16,
+    /// Where missing values go.
     pub(crate) missing_right: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tree<'a, F> {
     pub(crate) height: u32,
-    thresholds: &'a [F],
-    features: &'a [u16],
-    missing_right: &'a [bool],
+    cuts: &'a [Cut<F>],
     lengths: &'a [f32],
     sizes: &'a [u16],
 }
@@ -63,9 +62,7 @@ pub(crate) struct Tree<'a, F> {
 #[derive(Debug)]
 pub(crate) struct TreeMut<'a, F> {
     height: u32,
-    thresholds: &'a mut [F],
-    features: &'a mut [u16],
-    missing_right: &'a mut [bool],
+    cuts: &'a mut [Cut<F>],
     lengths: &'a mut [f32],
     sizes: &'a mut [u16],
 }
@@ -77,9 +74,7 @@ impl<F: Real> Trees<F> {
             count,
             sample,
             height,
-            thresholds: vec![F::infinity(); nodes],
-            features: vec![0; nodes],
-            missing_right: vec![false; nodes],
+            cuts: vec![Cut { threshold: F::infinity(), feature: 0, missing_right: false }; nodes],
             lengths: vec![0.0; nodes],
             sizes: vec![0; nodes],
         }
@@ -90,12 +85,33 @@ impl<F: Real> Trees<F> {
         let nodes = tree * width..(tree + 1) * width;
         Tree {
             height: self.height,
-            thresholds: &self.thresholds[nodes.clone()],
-            features: &self.features[nodes.clone()],
-            missing_right: &self.missing_right[nodes.clone()],
+            cuts: &self.cuts[nodes.clone()],
             lengths: &self.lengths[nodes.clone()],
             sizes: &self.sizes[nodes],
         }
+    }
+
+    fn heaps(&self) -> impl Iterator<Item = Heap<'_, F>> {
+        let width = 1 << self.height;
+        let both = self.cuts.chunks_exact(width).zip(self.lengths.chunks_exact(width));
+        both.map(|(cuts, lengths)| Heap { cuts, lengths })
+    }
+
+    /// The summed lengths of the paths of a row without missing values.
+    fn summed<R: Row<F>>(&self, row: &R) -> f64 {
+        let width = 1 << self.height;
+        let mut sum = 0.0;
+        let (cuts, lengths) = (self.cuts.chunks_exact(width * ABREAST), self.lengths.chunks_exact(width * ABREAST));
+        for (cuts, lengths) in cuts.zip(lengths) {
+            // With the usual height known when compiled, the loop is unrolled.
+            let ends = if self.height == 8 { descend(8, cuts, row) } else { descend(self.height, cuts, row) };
+            for end in ends {
+                sum += f64::from(lengths[end]);
+            }
+        }
+        let rest = self.count - self.count % ABREAST;
+        self.heaps().skip(rest).for_each(|heap| sum += f64::from(heap.length(self.height, row)));
+        sum
     }
 
     pub(crate) fn tree_mut(&mut self, tree: usize) -> TreeMut<'_, F> {
@@ -103,9 +119,7 @@ impl<F: Real> Trees<F> {
         let nodes = tree * width..(tree + 1) * width;
         TreeMut {
             height: self.height,
-            thresholds: &mut self.thresholds[nodes.clone()],
-            features: &mut self.features[nodes.clone()],
-            missing_right: &mut self.missing_right[nodes.clone()],
+            cuts: &mut self.cuts[nodes.clone()],
             lengths: &mut self.lengths[nodes.clone()],
             sizes: &mut self.sizes[nodes],
         }
@@ -115,13 +129,11 @@ impl<F: Real> Trees<F> {
 impl<F: Real> TreeMut<'_, F> {
     /// Whether the heap has nothing below this node.
     pub(crate) fn is_leaf(&self, node: usize) -> bool {
-        node >= self.thresholds.len()
+        node >= self.cuts.len()
     }
 
     pub(crate) fn cut(&mut self, node: usize, cut: Cut<F>) {
-        self.features[node] = cut.feature;
-        self.thresholds[node] = cut.threshold;
-        self.missing_right[node] = cut.missing_right;
+        self.cuts[node] = cut;
     }
 
     /// Ends the branch at this node with so many rows: all that is below it is padding.
@@ -145,12 +157,7 @@ fn ends_below(node: usize, height: u32) -> std::ops::Range<usize> {
 impl<F: Real> Tree<'_, F> {
     /// The cut at a node; none where the branch has ended.
     pub(crate) fn at(&self, node: usize) -> Option<Cut<F>> {
-        let threshold = *self.thresholds.get(node)?;
-        threshold.is_finite().then(|| Cut {
-            feature: self.features[node],
-            threshold,
-            missing_right: self.missing_right[node],
-        })
+        self.cuts.get(node).copied().filter(|cut| cut.threshold.is_finite())
     }
 
     /// The rows of the sample that came to a node.
@@ -158,24 +165,71 @@ impl<F: Real> Tree<'_, F> {
         self.sizes[ends_below(node, self.height)].iter().map(|rows| usize::from(*rows)).sum()
     }
 
-    /// The length of the path of a row without missing values.
+    /// The length of the path of any row.
     fn length<R: Row<F>>(&self, row: &R) -> f32 {
-        let width = self.thresholds.len();
-        let mut node = 1;
-        for _ in 0..self.height {
-            let above = row.value(self.features[node].into()) >= self.thresholds[node];
-            node = 2 * node + usize::from(above);
-        }
-        self.lengths[node - width]
-    }
-
-    /// The same for any row.
-    fn length_with_missing<R: Row<F>>(&self, row: &R) -> f32 {
         let mut node = 1;
         while let Some(cut) = self.at(node) {
             node = cut.child(node, row.value(cut.feature.into()));
         }
         self.lengths[ends_below(node, self.height).start]
+    }
+}
+
+/// The ends of a row's paths in several trees that lie one after the other.
+#[inline]
+fn descend<F: Real, R: Row<F>>(height: u32, cuts: &[Cut<F>], row: &R) -> [usize; ABREAST] {
+    let width = 1 << height;
+    let mut nodes = [1; ABREAST];
+    for _ in 0..height {
+        for (tree, node) in nodes.iter_mut().enumerate() {
+            let cut = &cuts[tree * width + *node];
+            *node = 2 * *node + usize::from(row.value(cut.feature.into()) >= cut.threshold);
+        }
+    }
+    let mut tree = 0;
+    nodes.map(|node| {
+        tree += 1;
+        (tree - 1) * width + node - width
+    })
+}
+
+/// What a row without missing values needs of a tree.
+#[derive(Debug, Clone, Copy)]
+struct Heap<'a, F> {
+    cuts: &'a [Cut<F>],
+    lengths: &'a [f32],
+}
+
+impl<F: Real> Heap<'_, F> {
+    /// The length of its path.
+    fn length<R: Row<F>>(self, height: u32, row: &R) -> f32 {
+        let mut node = 1;
+        for _ in 0..height {
+            let cut = &self.cuts[node];
+            node = 2 * node + usize::from(row.value(cut.feature.into()) >= cut.threshold);
+        }
+        self.lengths[node - self.lengths.len()]
+    }
+
+    /// Adds the length of each row's path to its sum.
+    fn add_lengths(self, height: u32, rows: &[F], features: usize, sums: &mut [f64]) {
+        let whole = sums.len() - sums.len() % ABREAST;
+        let (first, rest) = sums.split_at_mut(whole);
+        for (sums, rows) in first.chunks_exact_mut(ABREAST).zip(rows.chunks_exact(ABREAST * features)) {
+            let mut nodes = [1; ABREAST];
+            for _ in 0..height {
+                for (row, node) in rows.chunks_exact(features).zip(&mut nodes) {
+                    let cut = &self.cuts[*node];
+                    *node = 2 * *node + usize::from(row[usize::from(cut.feature)] >= cut.threshold);
+                }
+            }
+            for (sum, node) in sums.iter_mut().zip(nodes) {
+                *sum += f64::from(self.lengths[node - self.lengths.len()]);
+            }
+        }
+        for (sum, row) in rest.iter_mut().zip(rows[whole * features..].chunks_exact(features)) {
+            *sum += f64::from(self.length(height, &row));
+        }
     }
 }
 
@@ -246,11 +300,10 @@ impl<F: Real> IsolationForest<F> {
     }
 
     fn summed<R: Row<F>>(&self, row: &R) -> f64 {
-        let trees = (0..self.trees.count).map(|tree| self.trees.tree(tree));
         if self.has_missing(row) {
-            trees.map(|tree| f64::from(tree.length_with_missing(row))).sum()
+            (0..self.trees.count).map(|tree| f64::from(self.trees.tree(tree).length(row))).sum()
         } else {
-            trees.map(|tree| f64::from(tree.length(row))).sum()
+            self.trees.summed(row)
         }
     }
 
@@ -274,11 +327,8 @@ impl<F: Real> IsolationForest<F> {
     fn score_block(&self, rows: &[F], scores: &mut [F]) {
         let mut sums = [0.0; BLOCK];
         let sums = &mut sums[..scores.len()];
-        for at in 0..self.trees.count {
-            let tree = self.trees.tree(at);
-            for (sum, row) in sums.iter_mut().zip(rows.chunks_exact(self.features())) {
-                *sum += f64::from(tree.length(&row));
-            }
+        for heap in self.trees.heaps() {
+            heap.add_lengths(self.trees.height, rows, self.features(), sums);
         }
         for ((score, sum), row) in scores.iter_mut().zip(sums).zip(rows.chunks_exact(self.features())) {
             let lifted =

@@ -53,7 +53,7 @@ impl<'a, F: Real> Grower<'a, F> {
             return;
         };
         let (left, missing_right) = self.part(rows, feature, threshold);
-        tree.cut(node, Cut { feature, threshold, missing_right });
+        tree.cut(node, Cut { threshold, feature, missing_right });
         let (left, right) = rows.split_at_mut(left);
         self.branch(2 * node, left, random, tree);
         self.branch(2 * node + 1, right, random, tree);

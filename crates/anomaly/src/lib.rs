@@ -39,6 +39,7 @@
 //! # }
 //! ```
 
+mod calibration;
 mod draw;
 mod error;
 mod explain;
@@ -50,10 +51,13 @@ mod params;
 mod path;
 mod range;
 mod real;
+mod stream;
 
+pub use calibration::Calibration;
 pub use error::AnomalyError;
 pub use explain::Explanation;
 pub use forest::IsolationForest;
 pub use model::MODEL_VERSION;
 pub use params::{IsolationForestParams, IsolationForestValidParams, MAX_SAMPLE, MAX_TREES};
 pub use real::Real;
+pub use stream::{Aspect, Detector, DetectorParams, DetectorValidParams, Observed, Reason, Scored};

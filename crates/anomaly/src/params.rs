@@ -50,7 +50,7 @@ pub struct IsolationForestParams(IsolationForestValidParams);
 
 impl Default for IsolationForestParams {
     fn default() -> Self {
-        Self(IsolationForestValidParams { trees: 100, sample: 256, seed: 0, range_weight: 0.3 })
+        Self(IsolationForestValidParams { trees: 100, sample: 256, seed: 0, range_weight: 0.5 })
     }
 }
 
@@ -76,7 +76,7 @@ impl IsolationForestParams {
         self
     }
 
-    /// How much of what is left up to 1 a row far outside the fitted ranges gets, from 0 (the plain forest) to 1; 0.3
+    /// How much of what is left up to 1 a row far outside the fitted ranges gets, from 0 (the plain forest) to 1; 0.5
     /// unless said.
     #[must_use]
     pub fn range_weight(mut self, weight: f64) -> Self {

@@ -40,7 +40,7 @@ fn batch_and_row_and_any_layout_give_the_same_bits() {
 fn single_precision_agrees() {
     let rows = cloud(300, 3);
     let wide = fit(&params(2), rows.clone()).unwrap().predict(&rows);
-    let narrow = rows.mapv(|value| value as f32);
+    let narrow = rows.mapv(<f32 as linfa::Float>::cast);
     let forest: IsolationForest<f32> = params(2).fit(&DatasetBase::from(narrow.clone())).unwrap();
     for (narrow, wide) in forest.predict(&narrow).iter().zip(&wide) {
         assert!((f64::from(*narrow) - wide).abs() < 0.02, "{narrow} {wide}");
@@ -68,7 +68,7 @@ fn a_change_in_what_never_changed_is_seen_by_the_term_alone() {
     assert_eq!(plain.score(&usual).unwrap().to_bits(), plain.score(&changed).unwrap().to_bits());
     let forest = fit(&params(4), rows).unwrap();
     let (usual, changed) = (forest.score(&usual).unwrap(), forest.explain(&changed).unwrap());
-    assert!((changed.score() - (usual + 0.3 * (1.0 - usual))).abs() < 1e-12);
+    assert!((changed.score() - (usual + 0.5 * (1.0 - usual))).abs() < 1e-12);
     assert_eq!(changed.ranked().next().unwrap().0, 2);
 }
 
@@ -152,7 +152,7 @@ fn credits_sum_to_their_total() {
         assert!((explained.credits().iter().sum::<f64>() - explained.total()).abs() < 1e-9);
         assert!((explained.score() - forest.score(&row).unwrap()).abs() < 1e-15);
         let shares: f64 = explained.ranked().map(|(_, share)| share).sum();
-        assert!((shares - 1.0).abs() < 1e-9 || row == [0.5; 4], "{shares}");
+        assert!((shares - 1.0).abs() < 1e-9 || explained.ranked().next().is_none(), "{shares}");
     }
     assert_eq!(forest.explain(&[0.5, 0.5, 5.0, 0.5]).unwrap().ranked().next().unwrap().0, 2);
 }
