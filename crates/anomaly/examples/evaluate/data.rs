@@ -42,7 +42,7 @@ fn text(path: &Path) -> Result<String> {
     Ok(text)
 }
 
-/// `x0,…,label`, one of ADBench's sets.
+/// One of the classical sets: a line a row, the label last.
 pub(crate) fn set(data: &Path, name: &str) -> Result<Set> {
     let text = text(&data.join(format!("adbench/{name}.csv.gz")))?;
     let mut rows = Vec::new();

@@ -93,7 +93,7 @@ pub(crate) fn best(series: &[Scored]) -> Outcome {
                 *before = before.max(value);
             }
         }
-        let whole = detections.get(at + 1).is_none_or(|(next, ..)| next != score);
+        let whole = detections.get(at + 1).is_none_or(|(next, ..)| next.total_cmp(score).is_ne());
         let normal = 100.0 * (sum - none) / (perfect - none);
         if whole && normal > best.score {
             best = Outcome { score: normal, threshold: *score, windows, found, false_positives };
@@ -108,7 +108,9 @@ mod tests {
 
     fn series(rows: usize, windows: &[(usize, usize)], detections: &[usize]) -> Scored {
         let mut scores = vec![0.0; rows];
-        detections.iter().for_each(|row| scores[*row] = 1.0);
+        for row in detections {
+            scores[*row] = 1.0;
+        }
         Scored { scores, windows: windows.to_vec() }
     }
 
