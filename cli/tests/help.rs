@@ -10,7 +10,7 @@ use support::{
     workspace,
 };
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 20] = [
     "",
     "drill",
     "lab",
@@ -26,6 +26,9 @@ const COMMANDS: [&str; 17] = [
     "failback",
     "pause",
     "resume",
+    "anomaly",
+    "anomaly score",
+    "anomaly explain",
     "schema",
     "completions",
 ];

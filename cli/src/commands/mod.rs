@@ -1,5 +1,6 @@
 //! One file a group of commands.
 
+pub(crate) mod anomaly;
 pub(crate) mod check;
 pub(crate) mod deploy;
 pub(crate) mod drill;
