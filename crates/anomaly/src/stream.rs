@@ -35,7 +35,7 @@ pub struct Scored {
     pub false_alarms_per_day: f64,
     /// Less usual than all rows of the episode before it, so that it may alert.
     pub leads: bool,
-    /// It leads, and usual rows score higher less often than the stated rate.
+    /// It leads, usual rows score higher less often than the stated rate, and no row of the episode before it alerted.
     pub alert: bool,
 }
 
@@ -61,6 +61,8 @@ pub struct Detector {
     model: Option<Model>,
     /// How usual the rows of the episode's length before now were.
     recent: VecDeque<f64>,
+    /// How many rows more belong to the episode of the last alert.
+    quiet: usize,
     /// What was scored last.
     last: Vec<f64>,
 }
@@ -85,6 +87,7 @@ impl Detector {
             rows: 0,
             model: None,
             recent: VecDeque::new(),
+            quiet: 0,
             last: Vec::new(),
         }
     }
@@ -134,12 +137,9 @@ impl Detector {
         if self.recent.len() > self.params.episode {
             self.recent.pop_front();
         }
-        Ok(Observed::Scored(Scored {
-            score,
-            false_alarms_per_day: rate,
-            leads,
-            alert: leads && rate < self.params.false_alarms_per_day,
-        }))
+        let alert = leads && rate < self.params.false_alarms_per_day && self.quiet == 0;
+        self.quiet = if alert { self.params.episode } else { self.quiet.saturating_sub(1) };
+        Ok(Observed::Scored(Scored { score, false_alarms_per_day: rate, leads, alert }))
     }
 
     fn refit_if_due(&mut self) -> Result<(), AnomalyError> {

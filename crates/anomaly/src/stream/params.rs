@@ -92,7 +92,7 @@ impl DetectorParams {
         self
     }
 
-    /// For how many rows after an alert only a higher score is another one; 144 unless said.
+    /// For how many rows after an alert there is no other, and how many rows the next one must outdo; 144 unless said.
     #[must_use]
     pub fn episode(mut self, rows: usize) -> Self {
         self.rest.episode = rows;
