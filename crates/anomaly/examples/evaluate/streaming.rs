@@ -22,21 +22,16 @@ pub(crate) fn nab(data: &Path) -> Result<()> {
     );
     for detector in data::recorded(data)? {
         let scores = all.iter().map(|series| data::recorded_scores(data, &detector, series));
-        print(&detector, &[outcome(&all, scores.collect::<Result<_>>()?)]);
+        print(&detector, &[outcome(&all, scores.collect::<Result<_>>()?)], false);
     }
     let none = all.iter().map(|series| vec![0.0; series.values.len()]).collect();
-    print("no detection", &[outcome(&all, none)]);
+    print("no detection", &[outcome(&all, none)], false);
     for (name, params) in variants() {
-        let mut outcomes = Vec::new();
-        for seed in 0..SEEDS {
-            let params = |series: &Series| {
-                let learn = nab::probation(series.values.len());
-                params.clone().learn(learn)
-            };
-            let scores = all.iter().map(|series| scores(series, params(series), seed));
-            outcomes.push(outcome(&all, scores.collect::<Result<_, _>>()?));
-        }
-        print(name, &outcomes);
+        print(name, &outcomes(&all, &params, leading)?, true);
+    }
+    for rate in [0.1, 0.5, 1.0] {
+        let params = DetectorParams::default().false_alarms_per_day(rate);
+        print(&format!("ours, alerts at {rate} a day"), &outcomes(&all, &params, alerting)?, false);
     }
     println!("ours: means of {SEEDS} seeds");
     Ok(())
@@ -59,13 +54,38 @@ fn variants() -> Vec<(&'static str, DetectorParams)> {
     ]
 }
 
-fn scores(series: &Series, params: DetectorParams, seed: u64) -> Result<Vec<f64>, AnomalyError> {
-    let mut detector = params.seed(seed).check()?.detector(1);
+/// How strongly a row is detected.
+type Strength = fn(&anomaly::Scored) -> f64;
+
+/// By its rate, for NAB to find the best threshold.
+fn leading(scored: &anomaly::Scored) -> f64 {
+    if scored.leads { -scored.false_alarms_per_day.ln() } else { f64::NEG_INFINITY }
+}
+
+/// By the alerts that a user gets.
+fn alerting(scored: &anomaly::Scored) -> f64 {
+    if scored.alert { 0.0 } else { f64::NEG_INFINITY }
+}
+
+/// A seed after the other.
+fn outcomes(all: &[Series], params: &DetectorParams, strength: Strength) -> Result<Vec<nab::Outcome>, AnomalyError> {
+    let seeded = |seed| {
+        let scores = all.iter().map(|series| {
+            let params = params.clone().learn(nab::probation(series.values.len())).seed(seed);
+            scores(series, params, strength)
+        });
+        Ok(outcome(all, scores.collect::<Result<_, _>>()?))
+    };
+    (0..SEEDS).map(seeded).collect()
+}
+
+fn scores(series: &Series, params: DetectorParams, strength: Strength) -> Result<Vec<f64>, AnomalyError> {
+    let mut detector = params.check()?.detector(1);
     let rows = series.times.iter().zip(&series.values);
     rows.map(|(second, value)| {
         Ok(match detector.observe(*second, &[*value])? {
-            Observed::Scored(scored) if scored.leads => -scored.false_alarms_per_day.ln(),
-            _ => f64::NEG_INFINITY,
+            Observed::Scored(scored) => strength(&scored),
+            Observed::Learning => f64::NEG_INFINITY,
         })
     })
     .collect()
@@ -76,13 +96,12 @@ fn outcome(all: &[Series], scores: Vec<Vec<f64>>) -> nab::Outcome {
     nab::best(&series.collect::<Vec<_>>())
 }
 
-/// Ours have a rate of alarms for a threshold.
-fn print(name: &str, outcomes: &[nab::Outcome]) {
+/// Where the threshold was a rate of alarms that NAB chose, with it.
+fn print(name: &str, outcomes: &[nab::Outcome], rated: bool) {
     let mean = |value: fn(&nab::Outcome) -> f64| outcomes.iter().map(value).sum::<f64>() / outcomes.len() as f64;
     let score = mean(|outcome| outcome.score);
     let found = format!("{:.1} of {}", mean(|outcome| outcome.found as f64), outcomes[0].windows);
     let false_positives = mean(|outcome| outcome.false_positives as f64);
-    let rate =
-        if outcomes.len() > 1 { format!("{:.2}", mean(|outcome| (-outcome.threshold).exp())) } else { String::new() };
+    let rate = if rated { format!("{:.2}", mean(|outcome| (-outcome.threshold).exp())) } else { String::new() };
     println!("{name:34} {score:>6.1} {found:>16} {false_positives:>16.1} {rate:>14}");
 }
