@@ -99,6 +99,9 @@ pub(crate) enum Command {
     Pause(Pause),
     /// Let decisions go on
     Resume(Resume),
+    /// Find what is unusual in a table of one's own, as the checkers do in their measurements
+    #[command(subcommand)]
+    Anomaly(AnomalyCommand),
     /// Print a file format's JSON schema
     Schema(Schema),
     /// Print a shell's completions
@@ -316,6 +319,63 @@ pub(crate) struct Pause {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Resume {}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AnomalyCommand {
+    /// Score every row
+    #[command(after_help = SCORES)]
+    Score(AnomalyOptions),
+    /// Show what makes rows unusual, column by column
+    Explain(Explain),
+}
+
+const SCORES: &str = "\
+Prints CSV: row (from 0), score (towards 1 is unusual), alert, and the two strongest reasons; with --output json a line \
+of JSON a row. With --time-column the rows are scored one after the other by those before them, and one alert stands for \
+an episode.";
+
+/// What is scored, and by what forest.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AnomalyOptions {
+    /// A CSV file with a line of names first; an empty cell is a missing value
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// The seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// How many trees the forest has
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(crate) trees: usize,
+    /// How many rows each tree is grown on
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    pub(crate) sample: usize,
+    /// Fit on the first N rows [default: all; with --time-column, the first score comes after 600]
+    #[arg(long, value_name = "N")]
+    pub(crate) fit_rows: Option<usize>,
+    /// The rows are a series, and this column is their time: RFC 3339, `2026-11-25 14:31:00`, or seconds since 1970
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) time_column: Option<String>,
+    /// Leave a column out, such as a label; may be given several times
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) ignore: Vec<String>,
+    /// How much values outside what was fitted count, from 0 (a plain forest) to 1 [default: 0.5; with --time-column,
+    /// 0.8]
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) range_weight: Option<f64>,
+    /// How many false alarms are accepted: a day with --time-column, else among as many rows as were fitted [default:
+    /// 0.1 a day; else 1]
+    #[arg(long, value_name = "RATE")]
+    pub(crate) false_alarms: Option<f64>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Explain {
+    #[command(flatten)]
+    pub(crate) options: AnomalyOptions,
+    /// A row to explain, counted from 0; may be given several times [default: the ten most unusual]
+    #[arg(long, value_name = "N")]
+    pub(crate) row: Vec<usize>,
+}
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Format {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anomaly::AnomalyError;
 use aws::{AwsError, DeployError, OrderError, RemoteError, StartError, StoreError, SwitchError, TickError};
 use domain::{ConfigError, HoldCode};
 use lab::{drill::DrillError, package::PackageError, region::RegionError, stage::StageError};
@@ -58,6 +59,12 @@ pub(crate) enum CliError {
     LabStuck { pid: i32 },
     #[error("plan {plan} was carried out, but is not verified: {seen}")]
     NotVerified { plan: String, seen: String },
+    #[error(transparent)]
+    Anomaly(#[from] AnomalyError),
+    #[error("failed to read the table {}: {problem}", .path.display())]
+    Table { path: PathBuf, problem: String },
+    #[error("{}, line {line}, column `{column}`: `{cell}` is not {wanted}", .path.display())]
+    Cell { path: PathBuf, line: u64, column: String, cell: String, wanted: &'static str },
     #[error("stopped by a signal")]
     Interrupted,
 }
@@ -72,6 +79,9 @@ impl CliError {
             | Self::NotConfirmed
             | Self::Scenario(_)
             | Self::Simulation(_)
+            | Self::Anomaly(_)
+            | Self::Table { .. }
+            | Self::Cell { .. }
             | Self::Drill(DrillError::Nothing(_)) => exit::USAGE,
             Self::Order(OrderError::Refused(_)) => exit::REFUSED,
             Self::NotVerified { .. } | Self::Drill(DrillError::NotSteady { .. }) => exit::UNHEALTHY,
@@ -124,6 +134,8 @@ impl CliError {
             Self::Deploy(DeployError::Store(StoreError::State { .. })) => STATE_HINT,
             Self::Tick(error) | Self::Order(OrderError::Tick(error)) => return tick_hint(error),
             Self::Scenario(_) => "`pointsman schema scenario` prints every key that there is",
+            Self::Table { .. } => "a line of names comes first, and every line has as many cells",
+            Self::Cell { .. } => "--ignore COLUMN leaves a column out, --time-column COLUMN names the one with times",
             Self::LabStuck { .. } => "kill -9 it; nothing of it is left then but its folder under .pointsman/run",
             _ => return None,
         };

@@ -67,6 +67,7 @@ async fn run(args: &Args, printer: &Printer) -> Result<exit::Code, error::CliErr
         Command::Acknowledge(it) => commands::acknowledge::run(global, it, printer).await,
         Command::Pause(pause) => commands::pause::pause(global, pause, printer).await,
         Command::Resume(resume) => commands::pause::resume(global, resume, printer).await,
+        Command::Anomaly(anomaly) => commands::anomaly::run(anomaly, printer),
         Command::Schema(schema) => Ok(commands::print::schema(schema, printer)),
         Command::Completions(shell) => Ok(commands::print::completions(shell, printer)),
     }

@@ -10,7 +10,7 @@ use support::{
     workspace,
 };
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 23] = [
     "",
     "drill",
     "simulate",
@@ -29,6 +29,9 @@ const COMMANDS: [&str; 20] = [
     "acknowledge",
     "pause",
     "resume",
+    "anomaly",
+    "anomaly score",
+    "anomaly explain",
     "schema",
     "completions",
 ];

@@ -1,6 +1,7 @@
 //! One file a group of commands.
 
 pub(crate) mod acknowledge;
+pub(crate) mod anomaly;
 pub(crate) mod check;
 pub(crate) mod deploy;
 pub(crate) mod drill;

@@ -78,19 +78,16 @@ pub struct Release {
     pub failover: Code,
     /// What both are compiled for.
     pub architecture: Architecture,
-    /// What their environment holds besides what is always in it; nothing, but on a stand-in for AWS.
-    pub environment: Vec<(String, String)>,
 }
 
-impl Release {
-    /// A function's template, with the environment put into it.
-    fn template(&self, template: &str) -> String {
-        const VARIABLES: &str = "        Variables:\n";
-        // A JSON string is a YAML string too.
-        let line = |(name, value): &(String, String)| format!("          {name}: {}\n", serde_json::json!(value));
-        let variables: String = [VARIABLES.to_owned()].into_iter().chain(self.environment.iter().map(line)).collect();
-        template.replace(VARIABLES, &variables)
-    }
+/// A function's template, with what a lab adds to its environment.
+fn template(template: &str, config: &Config) -> String {
+    const VARIABLES: &str = "        Variables:\n";
+    // A JSON string is a YAML string too.
+    let line = |(name, value): (&String, &String)| format!("          {name}: {}\n", serde_json::json!(value));
+    let added = config.lab.iter().flat_map(|lab| lab.environment.iter().map(line));
+    let variables: String = [VARIABLES.to_owned()].into_iter().chain(added).collect();
+    template.replace(VARIABLES, &variables)
 }
 
 /// What a function is compiled for.
@@ -298,7 +295,7 @@ async fn observer_stack(
         ("Architecture", release.architecture.as_str().to_owned()),
         ("Schedule", Schedule::of(config).as_str().to_owned()),
     ];
-    let applied = Stacks::new(session, region, &watch).apply(&stack, &release.template(OBSERVER), &parameters).await?;
+    let applied = Stacks::new(session, region, &watch).apply(&stack, &template(OBSERVER, config), &parameters).await?;
     progress(Progress::Stack { region: region.clone(), stack, applied });
     Ok(())
 }
@@ -334,7 +331,7 @@ async fn control_stack(
         ("Schedule", Schedule::of(config).as_str().to_owned()),
         ("StateBucket", state_bucket(session, names, region).await?.to_owned()),
     ];
-    let applied = Stacks::new(session, region, &watch).apply(&stack, &release.template(CONTROL), &parameters).await?;
+    let applied = Stacks::new(session, region, &watch).apply(&stack, &template(CONTROL, config), &parameters).await?;
     progress(Progress::Stack { region: region.clone(), stack, applied });
     Ok(())
 }

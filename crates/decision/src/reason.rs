@@ -4,8 +4,7 @@ use std::fmt;
 
 use domain::{
     Answering, ByHand, Epoch, HoldCode, HoldReason, InFlight, Mode, Paused, Period, Plan, PlanId, Policy, RegionName,
-    Share,
-    VerdictAs,
+    Share, VerdictAs,
 };
 use jiff::Timestamp;
 

@@ -116,6 +116,9 @@ pub struct LabExemption {
     pub name_servers: Vec<SocketAddr>,
     /// Loopback addresses that observers probe from, so that one of them can be cut off.
     pub sources: BTreeMap<RegionName, IpAddr>,
+    /// What every function's environment holds besides, where the emulator's own would lead past the lab.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub environment: BTreeMap<String, String>,
 }
 
 /// The whole configuration.

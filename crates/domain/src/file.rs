@@ -50,6 +50,9 @@ pub(crate) struct LabFile {
     /// Loopback addresses that observers probe from, so that one of them can be cut off.
     #[serde(default)]
     pub(crate) sources: BTreeMap<RegionName, IpAddr>,
+    /// What every function's environment holds besides, where the emulator's own would lead past the lab.
+    #[serde(default)]
+    pub(crate) environment: BTreeMap<String, String>,
 }
 
 fn default_stack() -> StackName {

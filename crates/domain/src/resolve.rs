@@ -77,7 +77,8 @@ impl LabFile {
                 problems.add(&[Key("lab"), Key("sources")], problem);
             }
         }
-        Some(LabExemption { speed: self.speed, name_servers, sources: self.sources })
+        let LabFile { speed, sources, environment, .. } = self;
+        Some(LabExemption { speed, name_servers, sources, environment })
     }
 }
 

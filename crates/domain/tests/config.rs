@@ -146,7 +146,7 @@ fn every_mistake_is_told_at_once() {
 fn a_lab_scales_every_period_alike() {
     let name_servers = vec!["127.0.53.1:5300".parse().unwrap()];
     let sources = [("us-west-2".parse().unwrap(), "127.0.100.1".parse().unwrap())].into();
-    let config = good().in_lab(LabExemption { speed: 4.0, name_servers, sources });
+    let config = good().in_lab(LabExemption { speed: 4.0, name_servers, sources, environment: [].into() });
     assert_eq!(config.source(&"us-west-2".parse().unwrap()), Some("127.0.100.1".parse().unwrap()));
     assert_eq!(config.source(&"us-east-2".parse().unwrap()), None);
     let service = &config.services[0];

@@ -187,7 +187,7 @@ impl Stage {
         fs::create_dir(&tls).map_err(|source| StageError::Folder { path: tls.clone(), source })?;
         let plays = play::start(scenarios, ZONE, &play::Processes { program, tls: &tls, marker: &marker }).await?;
         // What is wrong with it is told before anything slow; the zone's id, not known yet, changes nothing about that.
-        Config::parse("pointsman.toml", &play::config_text(&plays, "Z0", CONTROL_REGION, servers))?;
+        Config::parse("pointsman.toml", &play::config_text(&plays, "Z0", CONTROL_REGION, servers, Vec::new()))?;
 
         let upstream = match choice {
             Choice::Embedded(_) => {
@@ -239,16 +239,22 @@ impl Stage {
         let zone = switch.create_zone(&zone, &marker.to_string()).await?;
         let endpoints: Vec<_> = plays.iter().flat_map(Play::endpoints).collect();
         switch.change(&zone, &endpoints, "pointsman lab").await?;
-        let config_text = play::config_text(&plays, zone.as_str(), CONTROL_REGION, servers);
+        // One that runs already can't be told to give it to its functions.
+        let environment = match choice {
+            Choice::Embedded(_) => Vec::new(),
+            Choice::Running(_) => {
+                let (name, value) = marker.variable();
+                functions.into_iter().chain([(name.to_owned(), value.to_owned())]).collect()
+            }
+        };
+        let config_text = play::config_text(&plays, zone.as_str(), CONTROL_REGION, servers, environment);
         let config_file = run.path().join("pointsman.toml");
         fs::write(&config_file, &config_text)
             .map_err(|source| StageError::Folder { path: config_file.clone(), source })?;
         let config = Config::parse(&config_file.display().to_string(), &config_text)?;
         let names = Names::new(config.stack.clone(), session.account(&config.control_region).await?);
-        let mut release = release(&artifacts)?;
+        let release = release(&artifacts)?;
         if let Choice::Running(_) = choice {
-            let (name, value) = marker.variable();
-            release.environment = functions.into_iter().chain([(name.to_owned(), value.to_owned())]).collect();
             // What an interrupted lab has left there would be taken for this one's.
             aws::destroy(&session, &names, &config, Destroy::DeleteState, &|progress| on(Setup::Deploy(progress)))
                 .await?;
@@ -373,7 +379,6 @@ pub fn release(artifacts: &Artifacts) -> Result<Release, PackageError> {
             package::Architecture::Arm64 => aws::Architecture::Arm64,
             package::Architecture::X86_64 => aws::Architecture::X86_64,
         },
-        environment: Vec::new(),
     })
 }
 

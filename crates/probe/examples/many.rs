@@ -77,7 +77,7 @@ fn config(endpoints: usize, http: u16, https: u16) -> Result<Config, Box<dyn Err
         observers = ["eu-west-1", "us-east-1", "ap-south-1"]"#;
     let source: Vec<_> = std::iter::once(head.to_owned()).chain(services).collect();
     let mut config = Config::parse("many", &source.join("\n"))?;
-    config.lab = Some(LabExemption { speed: 1.0, name_servers: vec![], sources: std::collections::BTreeMap::new() });
+    config.lab = Some(LabExemption { speed: 1.0, name_servers: vec![], sources: [].into(), environment: [].into() });
     config.resolvers = vec![SocketAddr::from(([127, 0, 0, 1], 1))];
     Ok(config)
 }

@@ -134,7 +134,13 @@ pub(crate) fn source(place: usize) -> IpAddr {
 }
 
 /// `pointsman.toml` as the scenarios have it, in life's time; the exemption scales it.
-pub(super) fn config_text(plays: &[Play], zone: &str, control: &str, name_servers: &[SocketAddr]) -> String {
+pub(super) fn config_text(
+    plays: &[Play],
+    zone: &str,
+    control: &str,
+    name_servers: &[SocketAddr],
+    environment: Vec<(String, String)>,
+) -> String {
     let Some(first) = plays.first().map(|play| &play.scenario) else { return String::new() };
     let sources =
         first.observers.iter().enumerate().map(|(place, it)| (it.to_string(), source(place).to_string().into()));
@@ -148,6 +154,10 @@ pub(super) fn config_text(plays: &[Play], zone: &str, control: &str, name_server
                 ("speed", first.speed.into()),
                 ("name_servers", strings(name_servers)),
                 ("sources", Value::Table(sources.collect())),
+                (
+                    "environment",
+                    Value::Table(environment.into_iter().map(|(name, value)| (name, value.into())).collect()),
+                ),
             ])),
         ),
     ]);

@@ -28,7 +28,7 @@ async fn zone(replies: Vec<Reply>) -> Config {
         name_servers.push(dns(move |_| reply.clone()).await.0);
     }
     let mut config = config("127.0.0.1", "300ms", r#"kind = "tcp", port = 1"#);
-    config.lab = Some(LabExemption { speed: 1.0, name_servers, sources: std::collections::BTreeMap::new() });
+    config.lab = Some(LabExemption { speed: 1.0, name_servers, sources: [].into(), environment: [].into() });
     config
 }
 

@@ -32,7 +32,7 @@ fn config(endpoint: &str, time_out: &str, probe: &str) -> Config {
         "#
     );
     let mut config = Config::parse("pointsman.toml", &source).unwrap();
-    config.lab = Some(LabExemption { speed: 1.0, name_servers: vec![], sources: std::collections::BTreeMap::new() });
+    config.lab = Some(LabExemption { speed: 1.0, name_servers: vec![], sources: [].into(), environment: [].into() });
     // As a name it would be resolved too; as an address it could not be read beside some probes.
     config.services[0].regions[1].endpoint = Endpoint::Address([127, 0, 0, 2].into());
     config.resolvers = vec![SocketAddr::from(([127, 0, 0, 1], 1))];

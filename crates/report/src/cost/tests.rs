@@ -42,7 +42,7 @@ fn a_month_of_three_observers_is_counted_item_by_item() {
 
 #[test]
 fn a_lab_s_haste_does_not_change_the_cost() {
-    let exemption = LabExemption { speed: 4.0, name_servers: Vec::new(), sources: [].into() };
+    let exemption = LabExemption { speed: 4.0, name_servers: Vec::new(), sources: [].into(), environment: [].into() };
     assert_eq!(of(&config(CONFIG).in_lab(exemption)), of(&config(CONFIG)));
 }
 

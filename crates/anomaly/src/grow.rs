@@ -1,0 +1,100 @@
+//! Growing one tree into its heap.
+
+use crate::{
+    Real,
+    draw::Draws,
+    forest::{Cut, TreeMut},
+    path::PathLengths,
+    range::Range,
+};
+
+/// A subsample, a column after the other, and what is needed to cut it.
+#[derive(Debug)]
+pub(crate) struct Grower<'a, F> {
+    /// Value of row r of the sample in feature f: at f·rows + r.
+    columns: Vec<F>,
+    rows: usize,
+    /// In the order of the last random.
+    features: Vec<u16>,
+    lengths: &'a PathLengths,
+}
+
+impl<'a, F: Real> Grower<'a, F> {
+    pub(crate) fn new(rows: usize, features: u16, lengths: &'a PathLengths) -> Self {
+        let columns = vec![F::zero(); rows * usize::from(features)];
+        Self { columns, rows, features: Vec::with_capacity(features.into()), lengths }
+    }
+
+    /// Grows a tree on the rows whose values `value(row of the sample, feature)` gives.
+    pub(crate) fn grow(
+        &mut self,
+        value: impl Fn(usize, usize) -> F,
+        random: &mut Draws,
+        tree: &mut TreeMut<'_, F>,
+        order: &mut Vec<u16>,
+    ) {
+        let features = self.columns.len() / self.rows;
+        for (feature, column) in self.columns.chunks_exact_mut(self.rows).enumerate() {
+            for (row, cell) in column.iter_mut().enumerate() {
+                *cell = value(row, feature);
+            }
+        }
+        self.features.clear();
+        self.features.extend((0..=u16::MAX).take(features));
+        order.clear();
+        order.extend((0..=u16::MAX).take(self.rows));
+        self.branch(1, order, random, tree);
+    }
+
+    fn branch(&mut self, node: usize, rows: &mut [u16], random: &mut Draws, tree: &mut TreeMut<'_, F>) {
+        let cut = if tree.is_leaf(node) || rows.len() < 2 { None } else { self.draw_cut(rows, random) };
+        let Some((feature, threshold)) = cut else {
+            tree.end(node, rows.len(), self.lengths);
+            return;
+        };
+        let (left, missing_right) = self.part(rows, feature, threshold);
+        tree.cut(node, Cut { threshold, feature, missing_right });
+        let (left, right) = rows.split_at_mut(left);
+        self.branch(2 * node, left, random, tree);
+        self.branch(2 * node + 1, right, random, tree);
+    }
+
+    /// A cut of a feature that varies among the rows, drawn from those that do; none where none does.
+    fn draw_cut(&mut self, rows: &[u16], random: &mut Draws) -> Option<(u16, F)> {
+        for left in (1..=self.features.len()).rev() {
+            self.features.swap(random.below(left), left - 1);
+            let feature = self.features[left - 1];
+            let column = self.column(feature);
+            let range = rows.iter().fold(Range::empty(), |range, row| range.with(column[usize::from(*row)]));
+            if range.varies() {
+                let at = random.unit();
+                // Not least + at·length, which overflows over the widest ranges.
+                let drawn = F::narrow(range.least.wide() * (1.0 - at) + range.greatest.wide() * at);
+                let inside = drawn > range.least && drawn <= range.greatest;
+                return Some((feature, if inside { drawn } else { range.greatest }));
+            }
+        }
+        None
+    }
+
+    /// Puts the rows below the threshold first; how many those are, and whether missing values went to the others.
+    fn part(&self, rows: &mut [u16], feature: u16, threshold: F) -> (usize, bool) {
+        let column = self.column(feature);
+        let value = |row: u16| column[usize::from(row)];
+        let below = rows.iter().filter(|row| value(**row) < threshold).count();
+        let above = rows.iter().filter(|row| value(**row) >= threshold).count();
+        let missing_right = above > below;
+        let mut left = 0;
+        for at in 0..rows.len() {
+            let value = value(rows[at]);
+            let goes_left = value < threshold || (value.is_nan() && !missing_right);
+            rows.swap(left, at);
+            left += usize::from(goes_left);
+        }
+        (left, missing_right)
+    }
+
+    fn column(&self, feature: u16) -> &[F] {
+        &self.columns[usize::from(feature) * self.rows..][..self.rows]
+    }
+}
