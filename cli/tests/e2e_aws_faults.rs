@@ -5,23 +5,52 @@
 
 mod support;
 
-use std::fs;
+use std::{fs, ops::Deref};
 
 use serde_json::Value;
 use support::{
+    emulator::{Emulator, Trial},
+    lab::Place,
     program::{Program, pointsman},
-    seconds, workspace,
+    seconds,
 };
-use tempfile::TempDir;
+
+on_both!(
+    throttled_by_route_53_the_plan_waits_and_follows,
+    a_lost_reply_does_nothing_twice,
+    without_the_control_plane_route_53_moves_first_and_is_latched_once_it_answers,
+    without_the_first_fence_nothing_is_flipped_and_people_are_told,
+    lost_late_and_doubled_events_lead_to_one_flip,
+    a_throttled_function_is_tried_again,
+    the_quorum_of_the_others_decides_without_an_observer_s_region,
+    without_the_control_region_route_53_moves_and_is_latched_afterwards,
+);
+
+/// A report, whose scenario has passed once the test that looks at it has.
+struct Rehearsed {
+    report: Value,
+    _trial: Trial,
+}
+
+impl Deref for Rehearsed {
+    type Target = Value;
+
+    fn deref(&self) -> &Value {
+        &self.report
+    }
+}
 
 /// AWS fails for a whole lab: each has one of its own.
-fn rehearse(scenario: &str) -> Value {
-    let folder = TempDir::new().unwrap();
-    let arguments = ["drill", scenario, "--no-progress", "--report", folder.path().to_str().unwrap()];
-    let mut program = Program::start(pointsman(&workspace(), arguments));
+fn rehearse(emulator: Emulator, scenario: &str) -> Rehearsed {
+    let trial = emulator.tries(format_args!("scenario `{scenario}`"));
+    let place = Place::new();
+    let (folder, artifacts) = (place.path().join("report"), place.artifacts());
+    let folders = ["--report", folder.to_str().unwrap(), "--artifacts", artifacts.to_str().unwrap()];
+    let arguments = [&["drill", scenario, "--no-progress", "--emulator", emulator.name()][..], &folders].concat();
+    let mut program = Program::start(pointsman(place.path(), arguments));
     let ended = program.end(seconds(240));
     let left = program.processes();
-    let report = fs::read_to_string(folder.path().join("report.json")).unwrap_or_default();
+    let report = fs::read_to_string(folder.join("report.json")).unwrap_or_default();
     let report: Value = serde_json::from_str(&report).unwrap_or_else(|_| panic!("no report of {scenario}: {ended}"));
     let unmet: Vec<_> =
         report["expectations"].as_array().unwrap().iter().filter(|expectation| expectation["met"] != true).collect();
@@ -29,7 +58,7 @@ fn rehearse(scenario: &str) -> Value {
     assert!(left.is_empty(), "left behind: {left:#?}");
     assert_eq!(report["faults"].as_array().unwrap().len(), 1, "AWS's faults are no region's");
     assert!(!report["aws_faults"].as_array().unwrap().is_empty());
-    report
+    Rehearsed { report, _trial: trial }
 }
 
 /// How many calls met a fault of AWS.
@@ -59,35 +88,31 @@ fn aws_is_back(report: &Value) -> f64 {
     cleared.fold(0.0, f64::max)
 }
 
-#[test]
-fn throttled_by_route_53_the_plan_waits_and_follows() {
-    let report = rehearse("route53-throttled");
+fn throttled_by_route_53_the_plan_waits_and_follows(emulator: Emulator) {
+    let report = rehearse(emulator, "route53-throttled");
     assert!(injected(&report) > 0, "{:#}", report["aws_calls"]);
     let (moved, applied) = (first(&report, "dns_answer_changed"), first(&report, "switch_applied"));
     assert!(moved < aws_is_back(&report) && applied > aws_is_back(&report), "moved {moved}, applied {applied}");
 }
 
-#[test]
-fn a_lost_reply_does_nothing_twice() {
-    let report = rehearse("reply-lost");
+fn a_lost_reply_does_nothing_twice(emulator: Emulator) {
+    let report = rehearse(emulator, "reply-lost");
     assert_eq!(all(&report, "decision").len(), 1, "{:#}", report["timeline"]);
     assert_eq!(all(&report, "switch_applied").len(), 1, "{:#}", report["timeline"]);
     let changes = calls(&report).find(|call| call["operation"] == "ChangeResourceRecordSets").unwrap();
     assert!(changes["injected"].as_u64().unwrap() >= 1, "{changes:#}");
 }
 
-#[test]
-fn without_the_control_plane_route_53_moves_first_and_is_latched_once_it_answers() {
-    let report = rehearse("control-plane-down");
+fn without_the_control_plane_route_53_moves_first_and_is_latched_once_it_answers(emulator: Emulator) {
+    let report = rehearse(emulator, "control-plane-down");
     let alarms = all(&report, "alarm");
     assert!(alarms.iter().any(|(_, words)| words.contains("moved 0 % of clients")), "{alarms:?}");
     let (moved, applied) = (first(&report, "dns_answer_changed"), first(&report, "switch_applied"));
     assert!(moved < aws_is_back(&report) && applied > aws_is_back(&report), "moved {moved}, applied {applied}");
 }
 
-#[test]
-fn without_the_first_fence_nothing_is_flipped_and_people_are_told() {
-    let report = rehearse("state-bucket-refuses");
+fn without_the_first_fence_nothing_is_flipped_and_people_are_told(emulator: Emulator) {
+    let report = rehearse(emulator, "state-bucket-refuses");
     assert!(injected(&report) > 0, "{:#}", report["aws_calls"]);
     let (moved, back) = (first(&report, "dns_answer_changed"), aws_is_back(&report));
     assert!(moved < back && first(&report, "alarm") < moved, "{:#}", report["timeline"]);
@@ -95,30 +120,26 @@ fn without_the_first_fence_nothing_is_flipped_and_people_are_told() {
     assert!(all(&report, "switch_applied").iter().all(|(t, _)| *t > back), "{:#}", report["timeline"]);
 }
 
-#[test]
-fn lost_late_and_doubled_events_lead_to_one_flip() {
-    let report = rehearse("events-unreliable");
+fn lost_late_and_doubled_events_lead_to_one_flip(emulator: Emulator) {
+    let report = rehearse(emulator, "events-unreliable");
     assert!(injected(&report) > 0, "{:#}", report["aws_calls"]);
     let flips = all(&report, "decision");
     assert_eq!(flips.len(), 1, "{flips:?}");
 }
 
-#[test]
-fn a_throttled_function_is_tried_again() {
-    let report = rehearse("lambda-throttled");
+fn a_throttled_function_is_tried_again(emulator: Emulator) {
+    let report = rehearse(emulator, "lambda-throttled");
     assert!(first(&report, "decision") > aws_is_back(&report) - 1.0, "{:#}", report["timeline"]);
 }
 
-#[test]
-fn the_quorum_of_the_others_decides_without_an_observer_s_region() {
-    let report = rehearse("observer-region-gone");
+fn the_quorum_of_the_others_decides_without_an_observer_s_region(emulator: Emulator) {
+    let report = rehearse(emulator, "observer-region-gone");
     let quorum = all(&report, "quorum");
     assert!(!quorum[0].1.contains("us-west-2"), "{quorum:?}");
 }
 
-#[test]
-fn without_the_control_region_route_53_moves_and_is_latched_afterwards() {
-    let report = rehearse("control-region-gone");
+fn without_the_control_region_route_53_moves_and_is_latched_afterwards(emulator: Emulator) {
+    let report = rehearse(emulator, "control-region-gone");
     let decisions = all(&report, "decision");
     assert!(decisions.iter().all(|(t, words)| *t > aws_is_back(&report) && words.contains("latch")), "{decisions:?}");
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use hyper::{Method, Response, StatusCode};
 use jiff::Timestamp;
-use route53::{Draw, InvalidInput, Name, RateLimit, RecordSet, Zone, unknown_check};
+use route53::{Draw, InvalidInput, Name, RateLimit, RecordSet, RecordType, Target, Zone, unknown_check};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
@@ -191,7 +191,9 @@ impl Route53Api {
         let path = format!("/{VERSION}/hostedzone/{}", id.0);
         let found: ZoneResponse = xml::parse(self.get(call, &path).await?.body())?;
         let apex = found.hosted_zone.name.parse::<Name>().map_err(InvalidInput::from)?;
-        let zone = Zone::new(apex, self.stored_sets(call, &format!("{path}/rrset")).await?);
+        let mut sets = self.stored_sets(call, &format!("{path}/rrset")).await?;
+        mend_soa(&mut sets);
+        let zone = Zone::new(apex, sets);
         self.route53.host(id.clone(), zone.clone());
         Ok(zone)
     }
@@ -234,6 +236,18 @@ impl Drop for Turn<'_> {
     }
 }
 
+/// `LocalStack` writes a zone's SOA as Python prints a dictionary; this is what Route 53 puts there.
+fn mend_soa(sets: &mut [RecordSet]) {
+    const FIELDS: usize = 7;
+    for set in sets.iter_mut().filter(|set| set.kind == RecordType::Soa) {
+        let Target::Values { values, .. } = &mut set.target else { continue };
+        for value in values.iter_mut().filter(|value| value.split_whitespace().count() != FIELDS) {
+            let server = value.split(['\'', ' ']).find(|word| word.ends_with('.')).unwrap_or("ns-1.awsdns-00.com.");
+            *value = format!("{server} awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400");
+        }
+    }
+}
+
 fn zone_id(id: &str) -> ZoneId {
     ZoneId(id.trim_start_matches("/hostedzone/").to_owned())
 }
@@ -246,4 +260,27 @@ fn change_info(root: &str, change: &ChangeId, state: ChangeState) -> Response<By
     let change_info =
         ChangeInfo { id: format!("/change/{}", change.0), status, submitted_at: Timestamp::now().to_string() };
     xml::response(StatusCode::OK, root, &ChangeResponse { change_info })
+}
+
+#[cfg(test)]
+mod tests {
+    use route53::Routing;
+
+    use super::*;
+
+    #[test]
+    fn an_soa_that_is_none_becomes_one() {
+        let soa = |value: &str| RecordSet {
+            name: "example.com".parse().unwrap(),
+            kind: RecordType::Soa,
+            routing: Routing::Simple,
+            target: Target::Values { ttl: 900, values: vec![value.to_owned()] },
+            health_check: None,
+        };
+        let good = soa("ns-1.awsdns-00.com. hostmaster.example.com. 1 7200 900 1209600 86400");
+        let mut sets =
+            [soa("{'Value': 'ns-2048.awsdns-64.com. hostmaster.example.com. 1 7200 900 1209600 86400'}"), good.clone()];
+        mend_soa(&mut sets);
+        assert_eq!(sets, [soa("ns-2048.awsdns-64.com. awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400"), good]);
+    }
 }
