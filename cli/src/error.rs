@@ -119,6 +119,9 @@ impl CliError {
             Self::Order(OrderError::Refused(reasons)) if reasons.iter().all(|it| decision::may_force(it.code)) => {
                 "a rule can be overridden by its code in brackets: --force CODE. That is kept in the audit trail"
             }
+            Self::Order(OrderError::Refused(_)) => {
+                "no --force overrides all of these rules; `pointsman status --explain` shows where things stand"
+            }
             Self::NotVerified { .. } => "`pointsman status --explain` shows what answers now",
             Self::Aws(error) | Self::Start(StartError::Aws(error)) | Self::Deploy(DeployError::Aws(error)) => {
                 error.hint()

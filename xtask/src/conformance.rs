@@ -100,11 +100,9 @@ fn rendered(rows: &Rows) -> Result<String> {
         ensure!(version.is_some(), "{package} is not pinned");
         headings.push(format!("{heading} {}", version.unwrap_or_default()));
     }
-    let mut table = format!("| {} |\n|{}\n", headings.join(" | "), " --- |".repeat(headings.len()));
-    for (what, cells) in rows {
-        table.push_str(&format!("| {what} | {} |\n", cells.join(" | ")));
-    }
-    Ok(table)
+    let head = format!("| {} |\n|{}\n", headings.join(" | "), " --- |".repeat(headings.len()));
+    let rows = rows.iter().map(|(what, cells)| format!("| {what} | {} |\n", cells.join(" | ")));
+    Ok(head + &rows.collect::<String>())
 }
 
 #[cfg(test)]

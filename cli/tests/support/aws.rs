@@ -97,13 +97,14 @@ impl Aws {
             ("buses", events("AWSEvents.ListEventBuses")),
             ("topics", post("sns", "Action=ListTopics&Version=2010-03-31", &[FORM])),
         ];
-        let named = |answer: &Answer| {
+        let is_ours = |answer: &Answer| {
             let text = String::from_utf8_lossy(&answer.body);
             assert_eq!(answer.status, 200, "{text}");
-            // Of stacks, the deleted are listed for a while.
-            text.split("<member>").any(|member| member.contains(word) && !member.contains("DELETE_COMPLETE"))
+            // The deleted stacks are listed for a while.
+            let deleted = text.matches("<StackStatus>DELETE_COMPLETE</StackStatus>").count();
+            text.contains(word) && (deleted == 0 || text.matches("<StackStatus>").count() > deleted)
         };
-        let mut found: Vec<_> = answers.iter().filter(|(_, answer)| named(answer)).map(|(what, _)| *what).collect();
+        let mut found: Vec<_> = answers.iter().filter(|(_, answer)| is_ours(answer)).map(|(what, _)| *what).collect();
         // Buckets are listed for all regions at once; ours end with their region's name.
         let buckets = self.call("GET", "/", ("s3", region), &[], b"");
         let buckets = String::from_utf8_lossy(&buckets.body).into_owned();

@@ -239,14 +239,7 @@ impl Stage {
         let zone = switch.create_zone(&zone, &marker.to_string()).await?;
         let endpoints: Vec<_> = plays.iter().flat_map(Play::endpoints).collect();
         switch.change(&zone, &endpoints, "pointsman lab").await?;
-        // One that runs already can't be told to give it to its functions.
-        let environment = match choice {
-            Choice::Embedded(_) => Vec::new(),
-            Choice::Running(_) => {
-                let (name, value) = marker.variable();
-                functions.into_iter().chain([(name.to_owned(), value.to_owned())]).collect()
-            }
-        };
+        let environment = environment(choice, &functions, &marker);
         let config_text = play::config_text(&plays, zone.as_str(), CONTROL_REGION, servers, environment);
         let config_file = run.path().join("pointsman.toml");
         fs::write(&config_file, &config_text)
@@ -327,6 +320,17 @@ impl Stage {
             play.stop().await;
         }
         Ok(())
+    }
+}
+
+/// What the deployment has to put into the functions' environment: an emulator that runs already can't be told to.
+fn environment(choice: &Choice, functions: &[(String, String)], marker: &Marker) -> Vec<(String, String)> {
+    match choice {
+        Choice::Embedded(_) => Vec::new(),
+        Choice::Running(_) => {
+            let (name, value) = marker.variable();
+            functions.iter().cloned().chain([(name.to_owned(), value.to_owned())]).collect()
+        }
     }
 }
 

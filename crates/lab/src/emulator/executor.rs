@@ -1,4 +1,4 @@
-//! The Lambda executor that `LocalStack` is given, as files that it can import.
+//! The plugins that `LocalStack` is given, as files that it can import.
 
 use std::{
     fs, io,
@@ -11,7 +11,7 @@ macro_rules! files {
     };
 }
 
-const FILES: [(&str, &str); 7] = files![
+const FILES: [(&str, &str); 8] = files![
     "process_executor-1.dist-info/METADATA",
     "process_executor-1.dist-info/entry_points.txt",
     "process_executor/__init__.py",
@@ -19,6 +19,7 @@ const FILES: [(&str, &str); 7] = files![
     "process_executor/plugin.py",
     "process_executor/process.py",
     "process_executor/runtime_api.py",
+    "process_executor/storage.py",
 ];
 
 /// Writes it under `folder` and tells the folder to import from.

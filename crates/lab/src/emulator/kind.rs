@@ -80,6 +80,8 @@ impl Kind {
             ],
             Self::Localstack => &[
                 ("LAMBDA_RUNTIME_EXECUTOR", "process"),
+                // Else all that run on this machine share a folder, which the first to end removes.
+                ("PROVIDER_OVERRIDE_S3", "apart"),
                 // Else it answers DNS on every interface.
                 ("DNS_ADDRESS", "0"),
                 ("DISABLE_EVENTS", "1"),
