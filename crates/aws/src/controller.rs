@@ -8,7 +8,6 @@ mod news;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Mutex,
-    time::Duration,
 };
 
 use decision::{Action, Decision, Event, Evidence, NativeHealth, Order, Outcome, Sighting};
@@ -19,7 +18,6 @@ use domain::{
 use futures::future::join_all;
 use jiff::Timestamp;
 use probe::Prober;
-use tokio::time::timeout;
 
 use crate::{
     error::AwsError,
@@ -32,9 +30,6 @@ use crate::{
 
 /// How often a lost race for the state is run again within one look.
 const RACES: usize = 4;
-/// Nobody waits longer for Route 53's own checks: they can't be had then, and the decision goes on without them.
-const NATIVE_WITHIN: Duration = Duration::from_millis(1_500);
-
 /// What a change batch takes at most when all is well.
 const HEAD_START: Period = Period::seconds(3);
 
@@ -282,8 +277,8 @@ impl Controller {
             AskNative::IfItMatters => native_matters(service, state, &evidence, Timestamp::now()),
             AskNative::Always => true,
         };
-        if asks && let Ok(native) = timeout(NATIVE_WITHIN, self.switch.native(self.checks(service)?)).await {
-            evidence.native = native;
+        if asks {
+            evidence.native = self.switch.native(self.checks(service)?).await;
         }
         Ok(evidence)
     }

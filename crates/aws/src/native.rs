@@ -6,11 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aws_config::{retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::retry::RetryConfig;
 use aws_sdk_route53::{Client, config};
 use decision::{Evidence, NativeHealth, Outcome};
 use domain::{CheckId, NativeChecks, RegionName, Service, ServiceState};
 use jiff::Timestamp;
+use tokio::time::timeout;
 
 use crate::{error::failed, pace::Pace};
 
@@ -18,8 +19,8 @@ use crate::{error::failed, pace::Pace};
 const GOOD_FOR: Duration = Duration::from_secs(5);
 /// As long is a check left alone that could not be asked.
 const ALONE_FOR: Duration = Duration::from_secs(1);
-/// A decision does not wait longer: the signal is unknown then.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// A decision does not wait longer, its turn included: the signal is unknown then.
+const PATIENCE: Duration = Duration::from_millis(1_500);
 
 /// Answers that this process had lately, and how to get others.
 #[derive(Debug, Clone)]
@@ -54,21 +55,26 @@ impl Native {
             tracing::debug!(%region, age = ?known.at.elapsed(), health = ?known.health, "Route 53's own check was asked lately");
             return known.health;
         }
-        self.pace.turn().await;
         // Not asked twice: throttled, it is unknown, and a second try would take the place of a change of records.
-        let once = config::Builder::new()
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(TimeoutConfig::builder().operation_timeout(PATIENCE).build());
+        let once = config::Builder::new().retry_config(RetryConfig::disabled());
         let asked = self.route53.get_health_check_status().health_check_id(check.as_str()).customize();
-        let health = match asked.config_override(once).send().await {
-            Ok(status) => {
+        let asked = async {
+            self.pace.turn().await;
+            asked.config_override(once).send().await
+        };
+        let health = match timeout(PATIENCE, asked).await {
+            Ok(Ok(status)) => {
                 let reports = status.health_check_observations().iter();
                 let views = reports.filter_map(|seen| seen.status_report()?.status());
                 judge(views.map(|text| text.starts_with("Success")).collect())
             }
-            Err(error) => {
+            Ok(Err(error)) => {
                 let error = failed("GetHealthCheckStatus")(error);
                 tracing::warn!(%region, %error, "Route 53's own check can't be asked");
+                NativeHealth::Unknown
+            }
+            Err(_) => {
+                tracing::warn!(%region, "Route 53's own check did not answer in time");
                 NativeHealth::Unknown
             }
         };
