@@ -182,33 +182,32 @@ impl Controller {
     /// The plan that an order by hand would carry out. Changes nothing.
     pub async fn plan(&self, service: &Service, order: &Order) -> Result<Plan, OrderError> {
         let (state, _) = self.load(service).await?;
-        self.plan_on(service, &state, order).await
-    }
-
-    async fn plan_on(&self, service: &Service, state: &ServiceState, order: &Order) -> Result<Plan, OrderError> {
-        let evidence = self.evidence(service, state, AskNative::Always).await?;
-        decision::order(service, state, &evidence, Timestamp::now(), order).map_err(OrderError::Refused)
+        let evidence = self.evidence(service, &state, AskNative::Always).await?;
+        decision::order(service, &state, &evidence, Timestamp::now(), order).map_err(OrderError::Refused)
     }
 
     /// Takes and applies the plan of an order by hand.
     pub async fn carry_out(&self, service: &Service, order: &Order) -> Result<(Plan, ServiceState), OrderError> {
-        for _ in 0..RACES {
-            let (state, version) = self.load(service).await?;
-            let plan = self.plan_on(service, &state, order).await?;
-            if let Some(state) = self.take(service, &state, plan.clone(), &version).await? {
-                return Ok((plan, state));
-            }
-        }
-        Err(TickError::Raced(service.name.clone()).into())
+        let plan = |state: &_, evidence: &_| decision::order(service, state, evidence, Timestamp::now(), order);
+        self.take_by_hand(service, plan).await
     }
 
     /// Takes and applies the plan that was recommended under this epoch.
     pub async fn approve(&self, service: &Service, epoch: Epoch, by: &str) -> Result<(Plan, ServiceState), OrderError> {
+        let plan = |state: &_, evidence: &_| decision::approve(service, state, evidence, Timestamp::now(), epoch, by);
+        self.take_by_hand(service, plan).await
+    }
+
+    /// Takes and applies what a person's word makes of the state and the evidence.
+    async fn take_by_hand(
+        &self,
+        service: &Service,
+        plan: impl Fn(&ServiceState, &Evidence) -> Result<Plan, Vec<HoldReason>>,
+    ) -> Result<(Plan, ServiceState), OrderError> {
         for _ in 0..RACES {
             let (state, version) = self.load(service).await?;
             let evidence = self.evidence(service, &state, AskNative::Always).await?;
-            let plan = decision::approve(service, &state, &evidence, Timestamp::now(), epoch, by)
-                .map_err(OrderError::Refused)?;
+            let plan = plan(&state, &evidence).map_err(OrderError::Refused)?;
             if let Some(state) = self.take(service, &state, plan.clone(), &version).await? {
                 return Ok((plan, state));
             }
