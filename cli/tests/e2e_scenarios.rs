@@ -3,14 +3,12 @@
 
 mod support;
 
-use std::{collections::BTreeMap, fs, ops::Index};
-
 use serde_json::Value;
 use support::{
-    emulator::{Emulator, Trial},
-    lab::Place,
-    program::{self, Program, pointsman},
-    seconds, traces, workspace,
+    emulator::Emulator,
+    program::{self, pointsman},
+    rehearsal::Rehearsed,
+    workspace,
 };
 
 on_both!(
@@ -58,50 +56,13 @@ const METRICS: [&str; 14] = [
     "switches",
 ];
 
-/// The reports of scenarios, which have passed once the test that looks at them has.
-struct Rehearsed {
-    reports: BTreeMap<String, Value>,
-    _trials: Vec<Trial>,
-}
-
-impl Index<&str> for Rehearsed {
-    type Output = Value;
-
-    fn index(&self, scenario: &str) -> &Value {
-        &self.reports[scenario]
-    }
-}
-
-/// Drills these side by side, checks all that holds for every scenario, and returns the reports.
+/// Drills these side by side, and checks all that holds for every scenario.
 fn rehearse(emulator: Emulator, scenarios: &[&str], options: &[&str]) -> Rehearsed {
-    let trials: Vec<_> = scenarios.iter().map(|name| emulator.tries(format_args!("scenario `{name}`"))).collect();
-    let place = Place::new();
-    let (to, artifacts) = (place.path().join("report"), place.artifacts());
-    let folders = ["--report", to.to_str().unwrap(), "--artifacts", artifacts.to_str().unwrap()];
-    let here = ["--no-progress", "--emulator", emulator.name()];
-    let arguments = [&["drill"], scenarios, options, &folders, &here].concat();
-    let mut program = Program::start(pointsman(place.path(), arguments));
-    let ended = program.end(seconds(240));
-    let left = program.processes();
-    let read = |name: &str| {
-        let own = if scenarios.len() > 1 { to.join(name) } else { to.clone() };
-        let report = fs::read_to_string(own.join("report.json")).unwrap_or_default();
-        (name.to_owned(), serde_json::from_str(&report).unwrap_or_else(|_| panic!("no report of {name}: {ended}")))
-    };
-    let reports: BTreeMap<String, Value> = scenarios.iter().map(|name| read(name)).collect();
-    let unmet = |report: &Value| {
-        let all = report["expectations"].as_array().unwrap().clone();
-        all.into_iter().filter(|expectation| expectation["met"] != true).collect::<Vec<_>>()
-    };
-    let unmet: BTreeMap<_, _> = reports.iter().map(|(name, report)| (name, unmet(report))).collect();
-    assert_eq!(ended.code(), Some(0), "{unmet:#?}\n{ended}");
-    assert!(left.is_empty(), "left behind: {left:#?}");
-    let folders = traces::run_folders(place.path());
-    assert!(folders.is_empty(), "left behind in .pointsman/run: {folders:?}");
-    for (name, report) in &reports {
+    let rehearsed = Rehearsed::drill(emulator, scenarios, options);
+    for (name, report) in rehearsed.reports() {
         check(name, report);
     }
-    Rehearsed { reports, _trials: trials }
+    rehearsed
 }
 
 /// What holds for every report.

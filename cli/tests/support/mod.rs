@@ -7,6 +7,7 @@ pub(crate) mod emulator;
 pub(crate) mod http;
 pub(crate) mod lab;
 pub(crate) mod program;
+pub(crate) mod rehearsal;
 pub(crate) mod traces;
 
 use std::{
