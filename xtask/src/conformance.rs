@@ -1,13 +1,10 @@
 //! The table of what passes on which emulator, in `localstack/README.md`: what tests were run rewrites its cells.
 
-use std::{
-    collections::BTreeMap,
-    env, fs,
-    path::{Path, PathBuf},
-    process,
-};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use anyhow::{Context, Result, bail, ensure};
+
+use crate::told::Told;
 
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../localstack/README.md");
 const BEGINS: &str = "<!-- conformance -->\n";
@@ -19,11 +16,9 @@ const EMULATORS: [(&str, &str, &str, &str); 2] = [
 ];
 const NOT_RUN: &str = "not run";
 
-/// What one test run showed, in a file that is removed with the value.
+/// What one test run showed.
 #[derive(Debug)]
-pub(crate) struct Conformance {
-    path: PathBuf,
-}
+pub(crate) struct Conformance(Told);
 
 /// A cell an emulator, for each thing that was tried.
 type Rows = BTreeMap<String, [String; EMULATORS.len()]>;
@@ -33,33 +28,22 @@ impl Conformance {
     pub(crate) const VARIABLE: &str = "POINTSMAN_CONFORMANCE";
 
     pub(crate) fn new() -> Result<Self> {
-        let path = env::temp_dir().join(format!("pointsman-conformance-{}", process::id()));
-        fs::write(&path, "").with_context(|| format!("failed to write {}", path.display()))?;
-        Ok(Self { path })
+        Ok(Self(Told::about("conformance")?))
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        self.0.path()
     }
 
     /// Brings the table up to date; whether it was already.
     pub(crate) fn settle(&self) -> Result<bool> {
-        let shown =
-            fs::read_to_string(&self.path).with_context(|| format!("failed to read {}", self.path.display()))?;
         let page = fs::read_to_string(TABLE).with_context(|| format!("failed to read {TABLE}"))?;
-        let updated = updated(&page, &shown)?;
+        let updated = updated(&page, &self.0.text()?)?;
         if updated == page {
             return Ok(true);
         }
         fs::write(TABLE, updated).with_context(|| format!("failed to write {TABLE}"))?;
         Ok(false)
-    }
-}
-
-impl Drop for Conformance {
-    fn drop(&mut self) {
-        // A file left behind in the temporary folder harms nobody.
-        let _ = fs::remove_file(&self.path);
     }
 }
 

@@ -4,6 +4,7 @@
 mod bench;
 mod conformance;
 mod not_run;
+mod told;
 mod tools;
 
 use std::{

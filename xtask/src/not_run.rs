@@ -1,54 +1,41 @@
 //! The tests that passed only because a tool they need is missing: each appends a line to a file.
 
-use std::{
-    collections::BTreeMap,
-    env, fs,
-    path::{Path, PathBuf},
-    process,
-};
+use std::{collections::BTreeMap, path::Path};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-/// The file of one test run, removed with the value.
+use crate::told::Told;
+
+/// What one test run left out.
 #[derive(Debug)]
-pub(crate) struct NotRun {
-    path: PathBuf,
-}
+pub(crate) struct NotRun(Told);
 
 impl NotRun {
     /// Names the file to the tests; they print the same line to stderr, which a runner hides when the test passes.
     pub(crate) const VARIABLE: &str = "POINTSMAN_NOT_RUN";
 
     pub(crate) fn new() -> Result<Self> {
-        let path = env::temp_dir().join(format!("pointsman-not-run-{}", process::id()));
-        fs::write(&path, "").with_context(|| format!("failed to write {}", path.display()))?;
-        Ok(Self { path })
+        Ok(Self(Told::about("not-run")?))
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        self.0.path()
     }
 
     /// Each line, `not run: needs X`, with how many tests wrote it.
     pub(crate) fn lines(&self) -> Result<BTreeMap<String, usize>> {
-        let text = fs::read_to_string(&self.path).with_context(|| format!("failed to read {}", self.path.display()))?;
         let mut counts = BTreeMap::new();
-        for line in text.lines() {
+        for line in self.0.text()?.lines() {
             *counts.entry(line.to_owned()).or_default() += 1;
         }
         Ok(counts)
     }
 }
 
-impl Drop for NotRun {
-    fn drop(&mut self) {
-        // A file of a few bytes in the temporary folder does no harm.
-        let _: std::io::Result<()> = fs::remove_file(&self.path);
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
