@@ -73,7 +73,8 @@ fn status_tells_where_things_stand(lab: &Lab) {
         assert!(reason["code"].is_string() && reason["text"].is_string(), "{status:#}");
     }
     let text = lab.run(&["status", "--explain"]).exits(0).stdout;
-    for word in [FIRST, OTHER, "healthy", "steady"] {
+    let next = format!("should {FIRST} fail, traffic moves to {OTHER} once 2 observers have seen it");
+    for word in [FIRST, OTHER, "healthy", "steady", &next] {
         assert!(text.contains(word), "{word}: {text}");
     }
     assert_eq!(lab.answering(), Some(FIRST));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws::Look;
 use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
-use decision::Outcome;
+use decision::{Outcome, explain};
 use domain::{Epoch, HoldReason, Mode, ObserverName, Paused, Phase, RegionName, RegionPhase, Service, Verdict};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -29,6 +29,9 @@ struct ServiceStatus {
     regions: BTreeMap<RegionName, RegionStatus>,
     hold_reasons: Vec<HoldReason>,
     earliest_failover: Option<Timestamp>,
+    /// With `--explain`: what is seen, by whom, and what follows, in sentences.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    explanation: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -43,9 +46,12 @@ pub(crate) async fn run(global: &Global, args: &args::Status, printer: &Printer)
     let (_, controller) = target.controller().await?;
     let mut all = Vec::new();
     for service in controller.services() {
-        all.push(status(service, &controller.look(service).await?));
+        let look = controller.look(service).await?;
+        let now = Timestamp::now();
+        let explanation = if args.explain { explain(service, &look.state, &look.evidence, now) } else { Vec::new() };
+        all.push(ServiceStatus { explanation, ..status(service, &look, now) });
     }
-    printer.result(&all, || all.iter().map(|one| text(one, args.explain)).collect::<Vec<_>>().join("\n"));
+    printer.result(&all, || all.iter().map(text).collect::<Vec<_>>().join("\n"));
     let healthy = |one: &ServiceStatus| {
         one.active.is_some() && one.regions.values().all(|region| region.phase == RegionPhase::Healthy)
     };
@@ -53,13 +59,13 @@ pub(crate) async fn run(global: &Global, args: &args::Status, printer: &Printer)
     Ok(if unhealthy { exit::UNHEALTHY } else { exit::DONE })
 }
 
-fn status(service: &Service, look: &Look) -> ServiceStatus {
+fn status(service: &Service, look: &Look, now: Timestamp) -> ServiceStatus {
     let decision = look.decision.as_ref();
     let hold_reasons = match decision.map(|decision| &decision.outcome) {
         Some(Outcome::Hold(reasons)) => reasons.clone(),
         Some(Outcome::Plan(_)) | None => Vec::new(),
     };
-    let hearing = look.evidence.hear(service, Timestamp::now());
+    let hearing = look.evidence.hear(service, now);
     let regions = service.regions.iter().map(|region| {
         let track = decision.and_then(|decision| decision.regions.get(&region.name));
         let knowing =
@@ -83,14 +89,15 @@ fn status(service: &Service, look: &Look) -> ServiceStatus {
         regions: regions.collect(),
         hold_reasons,
         earliest_failover: decision.and_then(|decision| decision.earliest_failover),
+        explanation: Vec::new(),
     }
 }
 
-fn text(status: &ServiceStatus, explain: bool) -> String {
+fn text(status: &ServiceStatus) -> String {
     let active = status.active.as_ref().map_or_else(|| "nobody knows which region".to_owned(), ToString::to_string);
     let mut lines = vec![format!("{}: {}, {active} answers, epoch {}", status.service, status.phase, status.epoch)];
     if let Some(paused) = &status.paused {
-        lines.push(format!("PAUSED by {} since {}: {}", paused.by, paused.at, paused.reason));
+        lines.push(format!("PAUSED by {} since {}: {}", paused.by, moment(paused.at), paused.reason));
     }
     let mut table = Table::new();
     table.load_style(UTF8_BORDERS_ONLY);
@@ -98,15 +105,14 @@ fn text(status: &ServiceStatus, explain: bool) -> String {
     for (name, region) in &status.regions {
         let verdicts: Vec<_> =
             region.verdicts.iter().map(|(observer, verdict)| format!("{observer} {verdict}")).collect();
-        let since = region.since.map(|since| since.to_string()).unwrap_or_default();
+        let since = region.since.map(moment).unwrap_or_default();
         table.add_row([name.to_string(), region.phase.to_string(), verdicts.join("\n"), since]);
     }
     lines.push(table.to_string());
-    if explain {
-        lines.extend(status.hold_reasons.iter().map(|reason| format!("{}: {}", reason.code, reason.text)));
-        if let Some(earliest) = status.earliest_failover {
-            lines.push(format!("a failover could happen at {earliest} at the earliest"));
-        }
-    }
+    lines.extend(status.explanation.iter().map(|line| format!("- {line}")));
     lines.join("\n")
+}
+
+fn moment(at: Timestamp) -> String {
+    at.strftime("%F %T UTC").to_string()
 }

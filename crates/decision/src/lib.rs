@@ -7,6 +7,7 @@ mod decide;
 mod draft;
 mod evidence;
 mod execution;
+mod explain;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub use approve::approve;
 pub use decide::{Decision, Outcome, decide};
 pub use evidence::{Evidence, Hearing, NativeHealth, Sighting, Silence};
 pub use execution::{Action, Event, acknowledge, next, note, settle, take};
+pub use explain::explain;
 pub use observe::{Measured, follow, needs_event, needs_write, verdict};
 pub use order::{Order, may_force, order};
 pub use records::{RecordsError, change_batch, fence_in, fence_set, is_ours, names, record_sets, slots_in};

@@ -29,7 +29,7 @@ fn hold(code: HoldCode, text: String) -> HoldReason {
 }
 
 /// The time of day, as it stands in a log: `10:15:00 UTC`.
-fn clock(at: Timestamp) -> String {
+pub(crate) fn clock(at: Timestamp) -> String {
     let mut text = String::with_capacity(16);
     push_clock(&mut text, at);
     text
@@ -46,7 +46,7 @@ fn push_clock(text: &mut String, at: Timestamp) {
 }
 
 /// `a, b and c`.
-fn list<T: fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
+pub(crate) fn list<T: fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
     let mut items: Vec<_> = items.into_iter().map(|item| item.to_string()).collect();
     let last = items.pop().unwrap_or_default();
     if items.is_empty() { last } else { format!("{} and {last}", items.join(", ")) }

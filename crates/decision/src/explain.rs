@@ -1,0 +1,186 @@
+//! Where a service stands, in sentences for an engineer half awake: what is seen and by whom, what follows, and what
+//! would happen next.
+
+use std::collections::BTreeMap;
+
+use domain::{ObserverName, Period, ProbeStatus, Service, ServiceState, VerdictAs};
+use jiff::Timestamp;
+
+use crate::{
+    decide::{Outcome, decide},
+    evidence::{Evidence, NativeHealth},
+    observe::is_own,
+    reason::{self, list},
+    scene::Scene,
+    tally::Tally,
+};
+
+/// The same look as [`decide`]'s, told: a sentence each region and each observer that is not counted, the decision
+/// with its reasons, and what a failure of the active region would lead to.
+#[must_use]
+pub fn explain(service: &Service, state: &ServiceState, evidence: &Evidence, now: Timestamp) -> Vec<String> {
+    let scene = Scene::new(service, state, evidence, now);
+    let mut lines: Vec<_> = scene.tallies.iter().map(seen).collect();
+    lines.extend(scene.hearing.silent.iter().map(|(observer, why)| format!("{observer} is not counted: it {why}")));
+    match decide(service, state, evidence, now).outcome {
+        Outcome::Plan(plan) => {
+            let because = plan.because.join("; ");
+            lines.push(format!("the next tick takes a {} from {} to {}: {because}", plan.kind, plan.from, plan.to));
+        }
+        Outcome::Hold(reasons) => {
+            // What the regions' own sentences say already is not said twice.
+            let told = |text: &String| lines.iter().any(|line| line.starts_with(text.as_str()));
+            let reasons: Vec<_> = reasons.into_iter().map(|reason| reason.text).filter(|text| !told(text)).collect();
+            lines.extend(reasons);
+            lines.extend(outlook(&scene));
+        }
+    }
+    lines
+}
+
+/// A region as everyone together sees it.
+fn seen(tally: &Tally<'_>) -> String {
+    let what = if tally.saying(VerdictAs::Down).next().is_some() { VerdictAs::Down } else { VerdictAs::Up };
+    let mut text = if tally.rounds(what) > 0 { reason::seen_long(tally, what) } else { reason::seen(tally, what) };
+    let failures = failures(tally);
+    if !failures.is_empty() {
+        text.push_str(": ");
+        text.push_str(&failures.join("; "));
+    }
+    text.push_str(match tally.native {
+        NativeHealth::Healthy => "; Route 53's own check is healthy",
+        NativeHealth::Unhealthy => "; Route 53's own check is unhealthy",
+        NativeHealth::Unknown => "",
+    });
+    text
+}
+
+/// `health http_timeout and tcp connect_timeout for a and b`, once for all observers that see the same.
+fn failures(tally: &Tally<'_>) -> Vec<String> {
+    let mut who = BTreeMap::<Vec<String>, Vec<&ObserverName>>::new();
+    for vote in &tally.votes {
+        let failed = vote.view.probes.iter().filter(|report| report.status == ProbeStatus::Failed && !is_own(report));
+        let what = failed.map(|report| match report.fault {
+            Some(fault) => format!("{} {fault}", report.probe),
+            None => format!("{} failed", report.probe),
+        });
+        let what: Vec<_> = what.collect();
+        if !what.is_empty() {
+            who.entry(what).or_default().push(vote.observer);
+        }
+    }
+    who.into_iter().map(|(what, who)| format!("{} for {}", list(what), list(who))).collect()
+}
+
+/// What a failure of the active region would lead to; nothing where a reason to hold says it.
+fn outlook(scene: &Scene<'_>) -> Option<String> {
+    let active = scene.active()?;
+    if let Some(at) = scene.earliest_failover() {
+        let wait = Period(at.duration_since(scene.now).unsigned_abs());
+        return Some(format!("a failover could happen at {} at the earliest, in {wait}", reason::clock(at)));
+    }
+    if active.is_down() || scene.state.paused.is_some() || scene.state.in_flight.is_some() {
+        return None;
+    }
+    let policy = &scene.service.policy;
+    let Some(refuge) = scene.refuge(active) else {
+        let others = scene.tallies.iter().filter(|tally| tally.rank != active.rank);
+        let why = list(others.flat_map(|tally| scene.against(tally)).map(|reason| reason.text));
+        return Some(format!("should {} fail, there is nowhere to move to: {why}", active.region));
+    };
+    let mut text = format!(
+        "should {} fail, traffic moves to {} once {} observers have seen it for {} rounds ({})",
+        active.region,
+        refuge.region,
+        policy.quorum,
+        policy.down_after,
+        reason::rounds(policy, policy.down_after)
+    );
+    if let Some(until) = scene.cooldown_until().max(scene.budget_until()) {
+        text.push_str(", and not before ");
+        text.push_str(&reason::clock(until));
+    }
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{
+        Fault, Mode,
+        Verdict::{Down, Unknown},
+    };
+
+    use super::*;
+    use crate::fixture::{World, failed, ok};
+
+    fn told(world: &World) -> Vec<String> {
+        explain(world.service(), &world.state, &world.evidence, world.now)
+    }
+
+    #[test]
+    fn when_all_is_well_it_says_what_a_failure_would_lead_to() {
+        let all = "is up for 3 of 3 observers (ca-central-1, us-east-2 and us-west-2), for 100 rounds in a row";
+        let next = "traffic moves to eu-west-1 once 2 observers have seen it for 3 rounds (30s)";
+        let expected =
+            [format!("us-east-1 {all}"), format!("eu-west-1 {all}"), format!("should us-east-1 fail, {next}")];
+        assert_eq!(told(&World::new()), expected);
+    }
+
+    #[test]
+    fn while_it_counts_it_says_who_sees_what_and_when_a_failover_could_happen() {
+        let mut world = World::new();
+        world.one("us-east-2", "us-east-1", Down, 2);
+        world.one("us-west-2", "us-east-1", Down, 2);
+        world.native("us-east-1", NativeHealth::Healthy);
+        world.probes_of("us-west-2", "us-east-1", &[failed("http", Fault::HttpStatus), ok("tcp")]);
+        let told = told(&world);
+        assert_eq!(
+            told[0],
+            "us-east-1 is down for 2 of 3 observers (us-east-2 and us-west-2), for 2 rounds in a row: \
+             http connect_timeout and tcp connect_timeout for us-east-2; http http_status for us-west-2; \
+             Route 53's own check is healthy"
+        );
+        assert_eq!(told.last().unwrap(), "a failover could happen at 10:15:10 UTC at the earliest, in 10s");
+    }
+
+    #[test]
+    fn a_standby_that_could_not_be_moved_to_is_told_before_it_is_needed() {
+        let mut world = World::new();
+        world.all("eu-west-1", Down, 9);
+        let told = told(&world);
+        assert_eq!(
+            told.last().unwrap(),
+            "should us-east-1 fail, there is nowhere to move to: eu-west-1 is up for 0 of 3 observers, \
+             which is not enough to move traffic there"
+        );
+    }
+
+    #[test]
+    fn what_is_about_to_be_done_and_what_waits_for_a_person_is_told() {
+        let mut world = World::new();
+        world.all("us-east-1", Down, 3);
+        let plan = told(&world).pop().unwrap();
+        assert!(plan.starts_with("the next tick takes a failover from us-east-1 to eu-west-1: "), "{plan}");
+        world.config.services[0].policy.mode = Mode::Recommend;
+        let told = told(&world);
+        assert!(told.iter().any(|line| line.contains("`pointsman approve 1`")), "{told:#?}");
+    }
+
+    #[test]
+    fn who_is_not_counted_is_told_with_the_reason() {
+        let mut world = World::new();
+        world.sighting("us-east-2").age = Period::seconds(60);
+        for name in ["us-east-1", "eu-west-1"] {
+            world.one("us-west-2", name, Unknown, 4);
+        }
+        let told = told(&world);
+        let silent: Vec<_> = told.iter().filter(|line| line.contains("not counted")).collect();
+        assert_eq!(
+            silent,
+            [
+                "us-east-2 is not counted: it wrote last 1m ago",
+                "us-west-2 is not counted: it can't tell how any region is"
+            ]
+        );
+    }
+}
