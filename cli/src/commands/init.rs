@@ -117,6 +117,9 @@ mod tests {
     fn what_must_be_edited_is_marked_and_nothing_else_is_needed() {
         let marked: Vec<_> = TEMPLATE.lines().filter(|line| line.ends_with("# EDIT")).collect();
         let keys: Vec<_> = marked.iter().filter_map(|line| line.split(" =").next()).collect();
-        assert_eq!(keys, ["control_region", "observers", "name", "hosted_zone", "name", "a", "name", "a", "path", "path"]);
+        assert_eq!(
+            keys,
+            ["control_region", "observers", "name", "hosted_zone", "name", "a", "name", "a", "path", "path"]
+        );
     }
 }
