@@ -68,6 +68,7 @@ impl<'a> Watch<'a> {
                 since: at,
                 anomalous: false,
                 failing: BTreeMap::new(),
+                silent: BTreeMap::new(),
                 probes,
             };
             (region.name.clone(), view)
