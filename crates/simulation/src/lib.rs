@@ -9,6 +9,7 @@ mod checkers;
 mod clients;
 mod course;
 mod figures;
+mod happening;
 mod judge;
 mod lives;
 mod network;
@@ -20,7 +21,7 @@ mod summary;
 mod weather;
 mod world;
 
-pub use course::{Conditions, Course, Duty, Turn};
+pub use course::{Changes, Conditions, Course, Duty, Place, Turn, Watcher};
 pub use figures::{Histogram, Percentiles};
 pub use judge::Record;
 pub use lives::lives;
