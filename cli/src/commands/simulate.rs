@@ -4,22 +4,23 @@ use std::{fmt::Write as _, num::NonZero, thread};
 
 use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
 use scenario::{Scenario, catalog};
-use simulation::{Controller, DAY_HOURS, Options, SERVICE, Summary, Tally, World, day, run};
+use simulation::{Controller, DAY_HOURS, Options, SERVICE, Summary, World, day, lives, run};
 
 use crate::{args, error::CliError, exit, printer::Printer};
 
 pub(crate) fn simulate(args: &args::Simulate, printer: &Printer) -> Result<exit::Code, CliError> {
     let mut summaries = Vec::new();
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
     let mut met = true;
     for (scenario, shown) in scenarios(args)? {
         let world = World::of(&scenario)?;
         let seed = args.seed.unwrap_or(scenario.seed);
         let tally = match args.hours {
-            Some(hours) => lives(hours.div_ceil(DAY_HOURS), |number| {
+            Some(hours) => lives(hours.div_ceil(DAY_HOURS), threads, |number| {
                 let seed = seed.wrapping_add(number);
                 run(&day(&world, seed), seed, Options { skip: true, uncorroborated: true })
             }),
-            None => lives(args.seeds, |number| {
+            None => lives(args.seeds, threads, |number| {
                 run(&world, seed.wrapping_add(number), Options { skip: true, uncorroborated: false })
             }),
         };
@@ -53,24 +54,6 @@ fn scenarios(args: &args::Simulate) -> Result<Vec<(Scenario, String)>, CliError>
     }
 }
 
-/// So many lives, shared out among the cores.
-fn lives(count: u64, live: impl Fn(u64) -> Tally + Sync) -> Tally {
-    let threads = thread::available_parallelism().map_or(1, NonZero::get) as u64;
-    let share = |thread: u64| {
-        let mut tally = Tally::default();
-        (thread..count).step_by(usize::try_from(threads).unwrap_or(1)).for_each(|number| tally.merge(&live(number)));
-        tally
-    };
-    thread::scope(|scope| {
-        let running: Vec<_> = (0..threads.min(count)).map(|thread| scope.spawn(move || share(thread))).collect();
-        let mut all = Tally::default();
-        for thread in running {
-            all.merge(&thread.join().expect("a simulated life does not panic"));
-        }
-        all
-    })
-}
-
 fn text(summary: &Summary) -> String {
     let mut table = Table::new();
     table.load_style(UTF8_BORDERS_ONLY);
@@ -100,7 +83,8 @@ fn text(summary: &Summary) -> String {
             figures.availability.map_or_else(|| "-".to_owned(), |share| format!("{:.3} %", share * 100.0)),
         ]);
     }
-    let mut text = format!("{}: {} lives, {:.1} hours", summary.scenario, summary.seeds, summary.hours);
+    let lives = if summary.seeds == 1 { "life" } else { "lives" };
+    let mut text = format!("{}: {} {lives}, {:.1} hours", summary.scenario, summary.seeds, summary.hours);
     // A `String` takes whatever is written to it.
     let _ = write!(
         text,

@@ -68,8 +68,11 @@ fn status(service: &Service, look: &Look, now: Timestamp) -> ServiceStatus {
     let hearing = look.evidence.hear(service, now);
     let regions = service.regions.iter().map(|region| {
         let track = decision.and_then(|decision| decision.regions.get(&region.name));
-        let knowing =
-            hearing.knowing.iter().filter_map(|it| Some((it.observer.clone(), it.regions.get(&region.name)?.verdict)));
+        let knowing = hearing
+            .knowing
+            .iter()
+            .map(|it| &it.observation)
+            .filter_map(|it| Some((it.observer.clone(), it.regions.get(&region.name)?.verdict)));
         let silent = hearing.silent.iter().map(|(observer, _)| ((*observer).clone(), Verdict::Unknown));
         let verdicts = silent.chain(knowing).collect();
         let status = RegionStatus {

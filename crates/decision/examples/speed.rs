@@ -67,6 +67,7 @@ fn world(regions: usize, observers: usize, down: u32) -> World {
             since: now,
             anomalous: false,
             failing: BTreeMap::new(),
+            silent: BTreeMap::new(),
             probes: vec![report("health", fails), report("tcp", fails)],
         }
     };

@@ -93,7 +93,7 @@ impl fmt::Display for Silence {
 #[derive(Debug, Clone)]
 pub struct Hearing<'a> {
     /// The newest word of each observer that knows, in the order of their names.
-    pub knowing: Vec<&'a Observation>,
+    pub knowing: Vec<&'a Sighting>,
     /// Who does not count, and why.
     pub silent: Vec<(&'a ObserverName, Silence)>,
     /// How many observers are configured.
@@ -107,7 +107,7 @@ impl Evidence {
         let mut hearing = Hearing { knowing: Vec::new(), silent: Vec::new(), observers: self.observers.len() };
         for observer in &self.observers {
             match self.word_of(observer, service, now) {
-                Ok(observation) => hearing.knowing.push(observation),
+                Ok(sighting) => hearing.knowing.push(sighting),
                 Err(silence) => hearing.silent.push((observer, silence)),
             }
         }
@@ -119,7 +119,7 @@ impl Evidence {
         hearing
     }
 
-    fn word_of(&self, observer: &ObserverName, service: &Service, now: Timestamp) -> Result<&Observation, Silence> {
+    fn word_of(&self, observer: &ObserverName, service: &Service, now: Timestamp) -> Result<&Sighting, Silence> {
         let policy = &service.policy;
         let mut newest: Option<&Sighting> = None;
         let mut worst = None;
@@ -135,9 +135,8 @@ impl Evidence {
                 Ok(()) => {}
             }
         }
-        let Some(Sighting { observation, age }) = newest else {
-            return Err(worst.unwrap_or(Silence::Missing));
-        };
+        let sighting = newest.ok_or_else(|| worst.unwrap_or(Silence::Missing))?;
+        let Sighting { observation, age } = sighting;
         if *age > policy.stale_after {
             return Err(Silence::Stale(*age));
         }
@@ -153,7 +152,7 @@ impl Evidence {
         match (blind, all_down) {
             (true, _) => Err(Silence::Blind),
             (_, true) => Err(Silence::AllDown),
-            _ => Ok(observation),
+            _ => Ok(sighting),
         }
     }
 
@@ -255,7 +254,8 @@ mod tests {
         older.observation.round = Round(older.observation.round.0 - 1);
         older.observation.at = later(world.now, Period::seconds(1));
         world.evidence.sightings.push(older);
-        let newest = world.evidence.hear(world.service(), world.now).knowing.iter().map(|it| it.round).min();
+        let newest =
+            world.evidence.hear(world.service(), world.now).knowing.iter().map(|it| it.observation.round).min();
         assert_eq!(newest, Some(world.sighting("us-east-2").observation.round));
         // A delayed writer: the newest round is old, whatever came after it.
         world.sighting("us-east-2").age = Period::seconds(60);

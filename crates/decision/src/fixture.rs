@@ -44,7 +44,15 @@ pub(crate) fn view(verdict: Verdict, streak: u32) -> RegionView {
         Verdict::Down => vec![failed("http", Fault::ConnectTimeout), failed("tcp", Fault::ConnectTimeout)],
         Verdict::Unknown => vec![failed("http", Fault::Observer), failed("tcp", Fault::Observer)],
     };
-    RegionView { verdict, streak, since: Timestamp::UNIX_EPOCH, anomalous: false, failing: BTreeMap::new(), probes }
+    RegionView {
+        verdict,
+        streak,
+        since: Timestamp::UNIX_EPOCH,
+        anomalous: false,
+        failing: BTreeMap::new(),
+        silent: BTreeMap::new(),
+        probes,
+    }
 }
 
 impl World {

@@ -62,6 +62,9 @@ pub struct Measured {
 /// A round done twice counts once; another configuration, or a gap of more than three rounds, begins anew.
 /// `quiet` is how many rounds may pass unwritten while a region is up: a predecessor's silence of that length means
 /// that it was up in each of them, since a change would have been written.
+///
+/// A round in which every region is down tells of the observer's own network: it ends no streak and adds to none, so
+/// that nobody who comes back from being cut off has seen a region down for long.
 #[must_use]
 pub fn follow(previous: Option<&Observation>, measured: Measured, quiet: u64) -> Observation {
     let previous = previous.filter(|previous| {
@@ -71,6 +74,8 @@ pub fn follow(previous: Option<&Observation>, measured: Measured, quiet: u64) ->
             && previous.config == measured.config
             && previous.round <= measured.round
     });
+    let cut_off = measured.regions.len() > 1 && measured.regions.values().all(|it| verdict(it) == Verdict::Down);
+    let more = u32::from(!cut_off);
     let regions = measured.regions.into_iter().map(|(region, probes)| {
         let verdict = verdict(&probes);
         let mut failed_before = None;
@@ -81,22 +86,32 @@ pub fn follow(previous: Option<&Observation>, measured: Measured, quiet: u64) ->
             let counted = match gap {
                 _ if silent && gap <= quiet.saturating_add(GAP) => gap,
                 0 => 0,
-                1..=GAP => 1,
+                1..=GAP => u64::from(more),
                 _ => return None,
             };
             let counted = u32::try_from(counted).unwrap_or(u32::MAX);
-            failed_before = Some((&view.failing, u32::from(gap > 0)));
+            failed_before = Some((view, if gap > 0 { more } else { 0 }));
             (view.verdict == verdict).then(|| (view.streak.saturating_add(counted), view.since))
         });
-        let (streak, since) = before.unwrap_or((1, measured.at));
+        let (streak, since) = before.unwrap_or((more, measured.at));
         let anomalous = measured.anomalous.contains(&region);
-        let failing = probes.iter().filter(|report| report.status != ProbeStatus::Ok && !is_own(report));
-        let failing = failing.map(|report| {
-            let before = failed_before.and_then(|(failing, more)| Some(failing.get(&report.probe)? + more));
-            (report.probe.clone(), before.unwrap_or(1))
-        });
-        let failing = failing.collect();
-        (region, RegionView { verdict, streak, since, anomalous, failing, probes })
+        let (mut failing, mut silent) = (BTreeMap::new(), BTreeMap::new());
+        for report in probes.iter().filter(|report| report.status != ProbeStatus::Ok && !is_own(report)) {
+            let is_silent = u32::from(report.fault.is_some_and(Fault::is_silence));
+            let before = failed_before.and_then(|(view, more)| {
+                let in_silence = view.silent.get(&report.probe).copied().unwrap_or(0);
+                Some((
+                    view.failing.get(&report.probe)?.saturating_add(more),
+                    in_silence.saturating_add(is_silent * more),
+                ))
+            });
+            let (rounds, in_silence) = before.unwrap_or((more, is_silent * more));
+            failing.insert(report.probe.clone(), rounds);
+            if in_silence > 0 {
+                silent.insert(report.probe.clone(), in_silence);
+            }
+        }
+        (region, RegionView { verdict, streak, since, anomalous, failing, silent, probes })
     });
     Observation {
         format: OBSERVATION_FORMAT,
@@ -215,6 +230,47 @@ mod tests {
         assert_eq!(failing(&follow(Some(&own), measured(103, &[slow, ok("tcp")]), 0)), counts(&[("http", 4)]));
         assert_eq!(failing(&follow(Some(&own), measured(103, &[ok("http"), ok("tcp")]), 0)), counts(&[]));
         assert_eq!(failing(&follow(Some(&own), measured(106, &[http]), 0)), counts(&[("http", 1)]), "a gap");
+    }
+
+    #[test]
+    fn rounds_in_which_nothing_came_back_are_counted_within_each_probes_failures() {
+        let (refused, silent) = (failed("http", Fault::ConnectRefused), failed("http", Fault::ConnectTimeout));
+        let counts = |observation: &Observation| {
+            let view = &observation.regions["us-east-1"];
+            (view.failing.get("http").copied(), view.silent.get("http").copied())
+        };
+        let first = follow(None, measured(100, std::slice::from_ref(&silent)), 0);
+        assert_eq!(counts(&first), (Some(1), Some(1)));
+        let second = follow(Some(&first), measured(101, std::slice::from_ref(&refused)), 0);
+        assert_eq!(counts(&second), (Some(2), Some(1)));
+        let third = follow(Some(&second), measured(102, std::slice::from_ref(&silent)), 0);
+        assert_eq!(counts(&third), (Some(3), Some(2)));
+        assert_eq!(counts(&follow(Some(&third), measured(102, &[silent]), 0)), (Some(3), Some(2)), "the same round");
+        let well = follow(Some(&third), measured(103, &[ok("http")]), 0);
+        assert_eq!(counts(&well), (None, None));
+        assert_eq!(counts(&follow(Some(&well), measured(104, &[refused]), 0)), (Some(1), None));
+    }
+
+    #[test]
+    fn rounds_in_which_every_region_is_down_end_no_streak_and_add_to_none() {
+        let (refused, well) = (failed("http", Fault::ConnectRefused), ok("http"));
+        let round = |previous: Option<&Observation>, round, there: &ProbeReport, elsewhere: &ProbeReport| {
+            let mut measured = measured(round, std::slice::from_ref(there));
+            measured.regions.insert("eu-west-1".parse().unwrap(), vec![elsewhere.clone()]);
+            follow(previous, measured, 0)
+        };
+        let counts = |observation: &Observation| {
+            let view = &observation.regions["us-east-1"];
+            (view.streak, view.failing.get("http").copied())
+        };
+        let up = round(None, 100, &well, &well);
+        let cut_off = (101..=140).fold(up, |previous, at| round(Some(&previous), at, &refused, &refused));
+        assert_eq!(counts(&cut_off), (0, Some(0)));
+        let back = round(Some(&cut_off), 141, &refused, &well);
+        assert_eq!(counts(&back), (1, Some(1)));
+        let again = round(Some(&back), 142, &refused, &refused);
+        assert_eq!(counts(&again), (1, Some(1)));
+        assert_eq!(counts(&round(Some(&again), 143, &refused, &well)), (2, Some(2)));
     }
 
     #[test]

@@ -229,7 +229,7 @@ proptest! {
             let hearing = world.evidence.hear(world.service(), world.now);
             prop_assert!(hearing.knowing.len() >= policy.min_observers);
             let long = hearing.knowing.iter().filter(|it| {
-                let view = &it.regions[&plan.from];
+                let view = &it.observation.regions[&plan.from];
                 view.streak >= policy.down_after && crate::evidence::word(view.verdict, policy) == Some(VerdictAs::Down)
             });
             prop_assert!(long.count() >= policy.quorum);

@@ -255,7 +255,12 @@ pub(crate) fn not_corroborated(active: &Tally<'_>, scene: &Scene<'_>) -> HoldRea
         let probes = match failing.as_slice() {
             [] => "no single probe fails for a quorum".to_owned(),
             [one] => format!("only the probe {one} fails for a quorum"),
-            more => format!("the probes {} fail for a quorum, not two kinds of them for long enough", list(more)),
+            more => format!(
+                "the probes {} fail for a quorum, not two kinds of them for long enough: {} rounds of wrong answers or {} of silence, twice as many while another observer sees it otherwise",
+                list(more),
+                active.down_after(),
+                active.silence_after()
+            ),
         };
         format!("but no independent signal agrees: Route 53's own check is {native}, and {probes}")
     } else {

@@ -182,7 +182,7 @@ impl<'a> Scene<'a> {
 /// The region that is answered with: as we see it, else as a quorum of observers does.
 fn active(service: &Service, evidence: &Evidence, hearing: &Hearing<'_>, tallies: &[Tally<'_>]) -> Option<usize> {
     let named = |tally: &&Tally<'_>| {
-        let naming = hearing.knowing.iter().filter(|it| it.answering.region() == Some(tally.region));
+        let naming = hearing.knowing.iter().filter(|it| it.observation.answering.region() == Some(tally.region));
         naming.count() >= service.policy.quorum
     };
     match &evidence.answering {

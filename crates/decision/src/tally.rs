@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    ObserverName, Policy, Probe, ProbeKind, ProbeName, ProbeReport, ProbeStatus, RegionName, RegionPhase, RegionView,
-    Service, Verdict, VerdictAs,
+    ObserverName, Period, Policy, Probe, ProbeKind, ProbeName, ProbeReport, ProbeStatus, RegionName, RegionPhase,
+    RegionView, Service, Verdict, VerdictAs,
 };
 
 use crate::{
-    evidence::{Hearing, NativeHealth, word},
+    evidence::{Hearing, NativeHealth, Sighting, word},
     observe::is_own,
+    reason,
 };
 
 /// One observer's word on a region.
@@ -21,6 +22,8 @@ pub struct Vote<'a> {
     pub view: &'a RegionView,
     /// What its verdict counts as.
     pub counts_as: VerdictAs,
+    /// How long ago it was written.
+    pub age: Period,
 }
 
 /// What agrees, independently, that a region is down (design.md, rule 2).
@@ -89,9 +92,11 @@ fn fails(policy: &Policy, report: &ProbeReport) -> bool {
     }
 }
 
-/// Rounds in a row in which a probe has failed; an observer that does not count them means its verdict's.
-fn failing_for(view: &RegionView, report: &ProbeReport) -> u32 {
-    if view.failing.is_empty() { view.streak } else { view.failing.get(&report.probe).copied().unwrap_or(0) }
+/// Rounds in a row in which a probe has failed, and in how many of them nothing came back; an observer that does not
+/// count them means its verdict's.
+fn failing_for(view: &RegionView, report: &ProbeReport) -> (u32, u32) {
+    let of = |counts: &BTreeMap<ProbeName, u32>| counts.get(&report.probe).copied().unwrap_or(0);
+    if view.failing.is_empty() { (view.streak, 0) } else { (of(&view.failing), of(&view.silent)) }
 }
 
 fn same_kind(one: &ProbeKind, other: &ProbeKind) -> bool {
@@ -125,12 +130,12 @@ impl<'a> Tally<'a> {
     ) -> Self {
         let mut votes = Vec::with_capacity(hearing.knowing.len());
         let (mut probed, mut well) = (0_usize, 0_usize);
-        for observation in &hearing.knowing {
+        for Sighting { observation, age } in &hearing.knowing {
             let Some(view) = observation.regions.get(region) else { continue };
             probed += view.probes.len();
             well += view.probes.iter().filter(|report| report.status != ProbeStatus::Failed).count();
             if let Some(counts_as) = word(view.verdict, &service.policy) {
-                votes.push(Vote { observer: &observation.observer, view, counts_as });
+                votes.push(Vote { observer: &observation.observer, view, counts_as, age: *age });
             }
         }
         let mut tally = Self {
@@ -150,26 +155,51 @@ impl<'a> Tally<'a> {
         tally.up = tally.saying(VerdictAs::Up).count();
         tally.down = tally.votes.len() - tally.up;
         if tally.is_down() {
-            let needed = tally.down_after();
-            tally.failing = tally.probes_of_a_quorum(|policy, _, report| fails(policy, report));
-            tally.lasting = tally.probes_of_a_quorum(|policy, view, report| {
-                fails(policy, report) && failing_for(view, report) >= needed
-            });
+            tally.failing = tally.probes_of_a_quorum(|_, report| fails(tally.policy, report));
+            tally.lasting = tally.lasting();
         }
         tally
     }
 
+    /// What each observer that knows reports of a probe, its own faults apart.
+    fn reports(&self, place: usize) -> impl Iterator<Item = (&Vote<'a>, &'a ProbeReport)> + Clone {
+        let name = &self.probes[place].name;
+        let reports = self.votes.iter().filter_map(move |vote| {
+            let reports = &vote.view.probes;
+            let at_its_place = reports.get(place).filter(|report| report.probe == *name);
+            Some((vote, at_its_place.or_else(|| reports.iter().find(|report| report.probe == *name))?))
+        });
+        reports.filter(|(_, report)| !is_own(report))
+    }
+
     /// The probes of which a quorum says this.
-    fn probes_of_a_quorum(&self, says: impl Fn(&Policy, &RegionView, &ProbeReport) -> bool) -> Probes {
+    fn probes_of_a_quorum(&self, says: impl Fn(&Vote<'_>, &ProbeReport) -> bool) -> Probes {
         let mut found = Probes::default();
-        for (place, probe) in self.probes.iter().enumerate() {
-            let of = |vote: &&Vote<'_>| {
-                let reports = &vote.view.probes;
-                let at_its_place = reports.get(place).filter(|report| report.probe == probe.name);
-                let report = at_its_place.or_else(|| reports.iter().find(|report| report.probe == probe.name));
-                report.is_some_and(|report| says(self.policy, vote.view, report))
-            };
-            if self.votes.iter().filter(of).count() >= self.policy.quorum {
+        for place in 0..self.probes.len() {
+            if self.reports(place).filter(|(vote, report)| says(vote, report)).count() >= self.policy.quorum {
+                found.add(place);
+            }
+        }
+        found
+    }
+
+    /// The probes that have failed for a quorum for long enough: twice as long where another observer, heard since,
+    /// has not seen it. Rounds in which the region answered wrongly and rounds in which nothing came back are counted
+    /// apart, so that a blip and lost packets do not add up.
+    fn lasting(&self) -> Probes {
+        let (answered, silent) = (self.down_after(), self.silence_after());
+        let lasts = |vote: &Vote<'_>, report: &ProbeReport, times: u32| {
+            let (rounds, in_silence) = failing_for(vote.view, report);
+            let enough = |rounds: u32, needed: u32| rounds >= needed.saturating_mul(times);
+            fails(self.policy, report)
+                && (enough(rounds.saturating_sub(in_silence), answered) || enough(in_silence, silent))
+        };
+        let since = reason::rounds(self.policy, silent);
+        let mut found = Probes::default();
+        for place in 0..self.probes.len() {
+            let dissents = |(vote, report): (&Vote<'_>, &ProbeReport)| vote.age <= since && !lasts(vote, report, 1);
+            let times = if self.reports(place).any(dissents) { 2 } else { 1 };
+            if self.reports(place).filter(|(vote, report)| lasts(vote, report, times)).count() >= self.policy.quorum {
                 found.add(place);
             }
         }
@@ -216,11 +246,16 @@ impl<'a> Tally<'a> {
         if alerted >= self.policy.quorum { needed.min(needed.saturating_sub(1).max(2)) } else { needed }
     }
 
+    /// Rounds after which it counts that nothing came back; an anomaly score can't tell loss from an outage.
+    #[must_use]
+    pub fn silence_after(&self) -> u32 {
+        self.policy.silence_after.max(self.policy.down_after)
+    }
+
     /// Whether there is any independent signal that could agree or not: one that can't be had is no dissent.
     #[must_use]
     pub fn has_signal(&self) -> bool {
-        self.native != NativeHealth::Unknown
-            || self.probes_of_a_quorum(|_, _, report| !is_own(report)).has_two_kinds(self.probes)
+        self.native != NativeHealth::Unknown || self.probes_of_a_quorum(|_, _| true).has_two_kinds(self.probes)
     }
 
     /// What agrees that the region is down.
@@ -298,118 +333,4 @@ impl<'a> Tally<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use domain::{
-        Fault,
-        Verdict::{Degraded, Down, Unknown, Up},
-    };
-
-    use super::*;
-    use crate::fixture::{World, failed, ok};
-
-    fn phase(world: &World) -> RegionPhase {
-        world.tally(0).phase()
-    }
-
-    #[test]
-    fn down_for_long_enough_by_quorum_and_corroborated_is_failed() {
-        let mut world = World::new();
-        assert_eq!(phase(&world), RegionPhase::Healthy);
-        world.one("us-east-2", "us-east-1", Down, 3);
-        assert_eq!(phase(&world), RegionPhase::Degraded);
-        world.one("us-west-2", "us-east-1", Down, 2);
-        assert_eq!(phase(&world), RegionPhase::Critical);
-        assert_eq!((world.tally(0).rounds(VerdictAs::Down), world.tally(0).rounds_missing()), (2, Some(1)));
-        world.one("us-west-2", "us-east-1", Down, 3);
-        assert_eq!(phase(&world), RegionPhase::Failed);
-        assert_eq!(world.tally(0).rounds_missing(), Some(0));
-    }
-
-    #[test]
-    fn too_few_that_know_is_unknown_and_degraded_by_quorum_is_degraded() {
-        let mut world = World::new();
-        world.all("us-east-1", Degraded, 5);
-        assert_eq!((phase(&world), world.tally(0).is_up()), (RegionPhase::Degraded, true));
-        world.one("us-east-2", "us-east-1", Unknown, 1);
-        world.one("us-west-2", "us-east-1", Unknown, 1);
-        assert_eq!(phase(&world), RegionPhase::Unknown);
-        world.all("us-east-1", Degraded, 5);
-        world.config.services[0].policy.degraded_counts_as = VerdictAs::Down;
-        assert_eq!((world.tally(0).is_down(), world.tally(0).is_up()), (true, false));
-    }
-
-    #[test]
-    fn up_for_long_enough_needs_a_quorum_of_long_streaks() {
-        let mut world = World::new();
-        world.all("us-east-1", Up, 19);
-        world.one("us-east-2", "us-east-1", Up, 20);
-        assert!(!world.tally(0).is_up_for_long());
-        world.one("us-west-2", "us-east-1", Up, 20);
-        assert!(world.tally(0).is_up_for_long());
-    }
-
-    #[test]
-    fn a_region_both_up_and_down_by_quorum_is_not_up() {
-        let mut world = World::new();
-        world.config.services[0].policy.quorum = 1;
-        world.one("us-east-2", "us-east-1", Down, 1);
-        assert_eq!((world.tally(0).is_down(), world.tally(0).is_up()), (true, false));
-    }
-
-    /// A region that one probe of two finds down, for every observer.
-    fn seen_by_one_probe(world: &mut World) {
-        world.all("us-east-1", Down, 5);
-        world.probes("us-east-1", &[failed("http", Fault::HttpStatus), ok("tcp")]);
-    }
-
-    #[test]
-    fn either_route53_or_a_second_probe_must_agree() {
-        let mut world = World::new();
-        seen_by_one_probe(&mut world);
-        world.native("us-east-1", NativeHealth::Healthy);
-        assert_eq!(world.tally(0).signal(), None);
-        assert_eq!((phase(&world), world.tally(0).rounds_missing()), (RegionPhase::Critical, None));
-        world.native("us-east-1", NativeHealth::Unhealthy);
-        assert_eq!(world.tally(0).signal(), Some(Signal::NativeCheck));
-        world.native("us-east-1", NativeHealth::Healthy);
-        world.probes("us-east-1", &[failed("http", Fault::HttpStatus), failed("tcp", Fault::ConnectTimeout)]);
-        assert!(matches!(world.tally(0).signal(), Some(Signal::Probes(probes)) if probes.len() == 2));
-    }
-
-    #[test]
-    fn two_probes_must_each_fail_by_quorum_and_not_for_the_observers_own_fault() {
-        let mut world = World::new();
-        seen_by_one_probe(&mut world);
-        world.probes_of("us-east-2", "us-east-1", &[ok("http"), failed("tcp", Fault::ConnectTimeout)]);
-        assert_eq!(world.tally(0).signal(), None);
-        world.probes("us-east-1", &[failed("http", Fault::HttpStatus), failed("tcp", Fault::Observer)]);
-        assert_eq!(world.tally(0).signal(), None);
-    }
-
-    #[test]
-    fn no_signal_is_asked_for_when_the_policy_says_so() {
-        let mut world = World::new();
-        seen_by_one_probe(&mut world);
-        world.config.services[0].policy.corroborate = false;
-        assert_eq!(world.tally(0).signal(), Some(Signal::NotAsked));
-    }
-
-    #[test]
-    fn when_none_can_be_had_a_unanimous_quorum_for_twice_as_long_suffices() {
-        let mut world = World::new();
-        world.config.services[0].probes.truncate(1);
-        world.all("us-east-1", Down, 6);
-        world.one("us-east-2", "us-east-1", Down, 5);
-        assert_eq!((phase(&world), world.tally(0).rounds_missing()), (RegionPhase::Critical, Some(1)));
-        world.one("us-east-2", "us-east-1", Down, 6);
-        assert_eq!(world.tally(0).signal(), Some(Signal::Unanimity));
-        assert_eq!(phase(&world), RegionPhase::Failed);
-        world.one("us-east-2", "us-east-1", Unknown, 1);
-        assert_eq!(phase(&world), RegionPhase::Failed);
-        world.one("us-east-2", "us-east-1", Up, 1);
-        assert_eq!((phase(&world), world.tally(0).rounds_missing()), (RegionPhase::Critical, None));
-        world.all("us-east-1", Down, 6);
-        world.native("us-east-1", NativeHealth::Healthy);
-        assert_eq!(phase(&world), RegionPhase::Critical);
-    }
-}
+mod tests;

@@ -79,6 +79,12 @@ impl Fault {
     pub fn is_own(self) -> bool {
         matches!(self, Self::Blocked | Self::Observer)
     }
+
+    /// Whether nothing at all came back: a region that is gone looks so, and one whose packets are lost now and then.
+    #[must_use]
+    pub fn is_silence(self) -> bool {
+        matches!(self, Self::DnsTimeout | Self::ConnectTimeout)
+    }
 }
 
 impl fmt::Display for Fault {
@@ -159,7 +165,7 @@ pub struct ProbeReport {
 pub struct RegionView {
     /// The word on it.
     pub verdict: Verdict,
-    /// Rounds in a row with this verdict, this one included.
+    /// Rounds in a row with this verdict, this one included, but those in which every region was down.
     pub streak: u32,
     /// When the streak began, by the observer's clock.
     pub since: Timestamp,
@@ -169,6 +175,9 @@ pub struct RegionView {
     /// For how many rounds in a row each probe that does not succeed has not, the observer's own faults apart.
     #[serde(default)]
     pub failing: BTreeMap<ProbeName, u32>,
+    /// In how many of those rounds nothing came back ([`Fault::is_silence`]); a probe that is missing: in none.
+    #[serde(default)]
+    pub silent: BTreeMap<ProbeName, u32>,
     /// What the verdict rests on.
     pub probes: Vec<ProbeReport>,
 }

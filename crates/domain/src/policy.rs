@@ -92,6 +92,10 @@ pub struct Policy {
     pub timeout: Period,
     /// Rounds in a row after which an observer's `down` counts.
     pub down_after: u32,
+    /// Rounds in a row, of those in which nothing came back, after which a probe's failure counts: never fewer than
+    /// `down_after`, and so many that losing as many packets by chance is rare ([`silence_after`]).
+    #[serde(default)]
+    pub silence_after: u32,
     /// Rounds in a row after which an observer's `up` counts for a return.
     pub up_after: u32,
     /// Observers that must agree.
@@ -150,6 +154,36 @@ impl Policy {
     }
 }
 
+/// Handshakes that must all be lost before silence means more than loss: at 20 % each way, one row in a hundred and
+/// fifty of one probe of one observer is lost by chance, and two kinds of probe for two observers are needed.
+const HANDSHAKES: u32 = 5;
+
+/// When a handshake that had no reply is sent again (RFC 6298's first time-out, doubled each time).
+const SENT: [Period; 4] = [Period::seconds(0), Period::seconds(1), Period::seconds(3), Period::seconds(7)];
+
+/// Rounds of silence that count as `down_after` rounds of failure do, for so patient probes.
+pub(crate) fn silence_after(timeout: Period, down_after: u32) -> u32 {
+    let in_a_round = SENT.iter().map(|sent| u32::from(*sent < timeout)).sum::<u32>().max(1);
+    down_after.max(HANDSHAKES.div_ceil(in_a_round))
+}
+
 pub(crate) fn half() -> Share {
     Share::try_from(0.5).expect("a half is between 0 and 1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_needs_more_rounds_only_of_probes_that_send_once() {
+        let of = |preset: Preset, timeout| silence_after(timeout, preset.down_after());
+        assert_eq!(of(Preset::Steady, Period::seconds(4)), 3);
+        assert_eq!(of(Preset::Brisk, Period::millis(2_400)), 4);
+        assert_eq!(of(Preset::Fast, Period::millis(800)), 5);
+        assert_eq!(silence_after(Period::millis(800), 3), 5);
+        assert_eq!(silence_after(Period::seconds(1), 1), 5);
+        assert_eq!(silence_after(Period::millis(1_001), 1), 3);
+        assert_eq!(silence_after(Period::seconds(8), 1), 2);
+    }
 }

@@ -12,7 +12,7 @@ use crate::{
         Segment::{self, Index, Key},
         at,
     },
-    policy::half,
+    policy::{half, silence_after},
 };
 
 pub(crate) fn parse(file: &str, source: &str) -> Result<Config, ConfigError> {
@@ -176,11 +176,14 @@ impl PolicyFile {
     fn resolve(self, path: &[Segment], observers: usize, ttl: Period, problems: &mut Problems) -> Policy {
         let preset = self.preset.unwrap_or(Preset::Steady);
         let interval = self.interval.unwrap_or(preset.interval());
+        let timeout = self.timeout.unwrap_or_else(|| Period(interval.0 * 4 / 5).min(Period::seconds(4)));
+        let down_after = self.down_after.unwrap_or(preset.down_after());
         let policy = Policy {
             mode: self.mode.unwrap_or(Mode::Auto),
             interval,
-            timeout: self.timeout.unwrap_or_else(|| Period(interval.0 * 4 / 5).min(Period::seconds(4))),
-            down_after: self.down_after.unwrap_or(preset.down_after()),
+            timeout,
+            down_after,
+            silence_after: silence_after(timeout, down_after),
             up_after: self.up_after.unwrap_or(20),
             quorum: self.quorum.unwrap_or(2),
             min_observers: self.min_observers.unwrap_or(2),

@@ -13,7 +13,7 @@ macro_rules! scenarios {
 }
 
 /// Those of docs/incidents.md.
-const INCIDENTS: [(&str, &str); 10] = scenarios! { "scenarios/incidents":
+const INCIDENTS: [(&str, &str); 11] = scenarios! { "scenarios/incidents":
     "region-down"
     "empty-dns"
     "flapping-checks"
@@ -24,6 +24,7 @@ const INCIDENTS: [(&str, &str); 10] = scenarios! { "scenarios/incidents":
     "ttl-ignored"
     "both-regions-down"
     "thundering-return"
+    "delayed-writer"
 };
 
 const SCENARIOS: [(&str, &str); 22] = scenarios! { "scenarios":

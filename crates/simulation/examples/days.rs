@@ -1,34 +1,66 @@
-//! Days of weather on one core, so many or for so long: `days 42|600s [KEYS] [TABLES]`, which the scenario begins and ends with; prints the summary, and how many rounds a second were lived.
+//! Days of weather: `days DAYS THREADS [SCENARIO|KEYS [TABLES]]`, over a scenario's service, or over the weather's own
+//! with these keys and tables. Prints the summary and how many rounds a second were lived, and tells of each false
+//! failover in which life and at which second it happened.
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,
+    clippy::print_stderr,
     clippy::unwrap_used,
     reason = "a measurement needs a clock; its panic says what is wrong"
 )]
 
 use std::time::Instant;
 
-use scenario::Scenario;
-use simulation::{Options, SERVICE, Tally, World, day, run};
+use scenario::{Scenario, catalog};
+use simulation::{Controller, Options, SERVICE, Tally, World, day, lives, run};
+
+const OPTIONS: Options = Options { skip: true, uncorroborated: true };
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
-    let limit = arguments.next().unwrap();
-    let patience: Option<f64> = limit.strip_suffix('s').map(|seconds| seconds.parse().unwrap());
-    let days: u64 = if patience.is_some() { u64::MAX } else { limit.parse().unwrap() };
-    let policy = arguments.next().unwrap_or_default();
+    let days: u64 = arguments.next().unwrap().parse().unwrap();
+    let threads: usize = arguments.next().unwrap().parse().unwrap();
+    let service = arguments.next().unwrap_or_default();
     let tables = arguments.next().unwrap_or_default();
-    let source = format!("{}\n{tables}", SERVICE.replace("policy.failback", &format!("{policy}\npolicy.failback")));
-    let world = World::of(&Scenario::parse("weather", &source).unwrap()).unwrap();
+    let scenario = catalog::find(&service).unwrap_or_else(|_| {
+        let source =
+            format!("{}\n{tables}", SERVICE.replace("policy.failback", &format!("{service}\npolicy.failback")));
+        Scenario::parse("weather", &source).unwrap()
+    });
+    let world = World::of(&scenario).unwrap();
     let begun = Instant::now();
-    let mut all = Tally::default();
-    for seed in 0..days {
-        if patience.is_some_and(|patience| begun.elapsed().as_secs_f64() > patience) {
-            break;
+    let all = lives(days, threads, |number| {
+        let seed = scenario.seed.wrapping_add(number);
+        let life = run(&day(&world, seed), seed, OPTIONS);
+        for number in 1..=mistakes(&life) {
+            eprintln!("seed {seed}: a false failover at {} s", when(&world, seed, number) / 1_000);
         }
-        all.merge(&run(&day(&world, seed), seed, Options { skip: true, uncorroborated: true }));
-    }
+        life
+    });
     let seconds = begun.elapsed().as_secs_f64();
-    println!("{}", serde_json::to_string_pretty(&all.summary("weather")).unwrap());
-    println!("{:.0} rounds a second lived, {seconds:.1} s", all.rounds_run as f64 / seconds);
+    println!("{}", serde_json::to_string_pretty(&all.summary(&scenario.name)).unwrap());
+    println!(
+        "{:016x} are the deeds; {:.0} rounds a second lived, {seconds:.1} s",
+        all.deeds,
+        all.rounds_run as f64 / seconds
+    );
+}
+
+fn mistakes(life: &Tally) -> u64 {
+    life.records[&Controller::Pointsman].false_failovers
+}
+
+/// The millisecond of a life's so manieth false failover: what ends earlier begins alike.
+fn when(world: &World, seed: u64, number: u64) -> u64 {
+    let mut life = day(world, seed);
+    let (mut before, mut by) = (0, life.course.ends);
+    while by - before > 1 {
+        life.course.ends = before.midpoint(by);
+        if mistakes(&run(&life, seed, OPTIONS)) < number {
+            before = life.course.ends;
+        } else {
+            by = life.course.ends;
+        }
+    }
+    by
 }

@@ -3,6 +3,7 @@
 use domain::ObserverName;
 use scenario::{
     InForce, Scenario,
+    aws::{AwsFault, Effect},
     fault::{Fault, NameFault, Paths},
 };
 
@@ -47,6 +48,40 @@ pub struct Watcher {
     pub cut_off: u8,
     /// The share of packets that its own network loses.
     pub loss: f64,
+    /// Its clock is ahead by so many milliseconds, or behind.
+    pub ahead: i64,
+}
+
+/// What becomes of changes to record sets at a moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Changes {
+    /// The share that never reaches Route 53: its control plane is away, refuses, or is not heard.
+    pub fails: f64,
+    /// The share that takes effect without anybody hearing of it.
+    pub unheard: f64,
+    /// They arrive this much later, whoever has given them up meanwhile; milliseconds.
+    pub late: u64,
+}
+
+impl Changes {
+    fn suffer(&mut self, fault: &AwsFault) {
+        if !fault.calls.include("route53", "us-east-1", "ChangeResourceRecordSets") {
+            return;
+        }
+        let share = fault.probability.get();
+        match &fault.effect {
+            Effect::LostReply => self.unheard = self.unheard.max(share),
+            Effect::Latency { delay } => self.late += ms(*delay),
+            Effect::Error { .. }
+            | Effect::Throttle { .. }
+            | Effect::Reset
+            | Effect::Hang
+            | Effect::RegionDown
+            | Effect::Route53ControlPlane => self.fails = self.fails.max(share),
+            // Of reads, and of events.
+            Effect::StaleRead { .. } | Effect::DelayEvents { .. } | Effect::DoubleEvents | Effect::DropEvents => {}
+        }
+    }
 }
 
 /// Everything that is wrong at a moment.
@@ -56,6 +91,8 @@ pub struct Conditions {
     pub places: [Place; MOST],
     /// By their place in the list of observers.
     pub watchers: [Watcher; MOST],
+    /// Of Route 53's control plane.
+    pub changes: Changes,
     /// Whether nothing is wrong.
     pub clear: bool,
 }
@@ -84,7 +121,12 @@ impl Conditions {
     /// Nothing is wrong.
     #[must_use]
     pub fn clear() -> Self {
-        Self { places: std::array::from_fn(|_| SOUND), watchers: [Watcher::default(); MOST], clear: true }
+        Self {
+            places: std::array::from_fn(|_| SOUND),
+            watchers: [Watcher::default(); MOST],
+            changes: Changes::default(),
+            clear: true,
+        }
     }
 
     /// As a scenario has it.
@@ -97,6 +139,7 @@ impl Conditions {
             }
             place.name = in_force.names.get(region).map_or(SOUND.name, name);
         }
+        in_force.aws.values().for_each(|fault| conditions.changes.suffer(fault));
         let bit = |region| scenario.regions.iter().position(|it| it == region).map_or(0, |place| 1_u8 << place);
         for (watcher, observer) in conditions.watchers.iter_mut().zip(&scenario.observers) {
             let observer = ObserverName::from(observer);

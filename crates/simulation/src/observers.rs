@@ -6,11 +6,11 @@ use decision::{Measured, follow, needs_event, needs_write};
 use domain::{
     Answering, ConfigHash, Fault, Observation, ObserverName, Period, Phases, ProbeReport, ProbeStatus, Round, Verdict,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     chance::{Chance, Lane},
-    course::{Conditions, Place, Watcher},
+    course::{Conditions, Place, Watcher, ms},
     network::{Path, attempt},
     world::{Probing, World},
 };
@@ -68,6 +68,7 @@ impl<'a> Watch<'a> {
                 since: at,
                 anomalous: false,
                 failing: BTreeMap::new(),
+                silent: BTreeMap::new(),
                 probes,
             };
             (region.name.clone(), view)
@@ -97,6 +98,7 @@ impl<'a> Watch<'a> {
     ) -> Rounded {
         let service = self.world.service();
         let watcher = &conditions.watchers[observer.place];
+        let (round, begins) = dated(watcher, round, begins, ms(service.policy.interval));
         let mut chance = Chance::new(self.seed, round.0, Lane::Observer(observer.place));
         let (mut took, mut probes) = (0, (0, 0));
         let regions = service.regions.iter().enumerate().map(|(rank, region)| {
@@ -172,6 +174,12 @@ fn sampled(probing: Probing, place: &Place, path: Path, chance: &mut Chance) -> 
         _ => Ok(slow * 2 > probing.samples),
     };
     (met, took)
+}
+
+/// What an observer whose clock is wrong takes the round for, and the time.
+fn dated(watcher: &Watcher, round: Round, begins: Timestamp, interval: u64) -> (Round, Timestamp) {
+    let rounds = watcher.ahead / i64::try_from(interval.max(1)).unwrap_or(i64::MAX);
+    (Round(round.0.saturating_add_signed(rounds)), begins + SignedDuration::from_millis(watcher.ahead))
 }
 
 /// Some tens of milliseconds, by where both are.

@@ -5,9 +5,9 @@ use decision::{
 };
 use domain::{Actor, Answering, NativeChecks, Plan, PlanKind, Service, ServiceState, Verdict};
 use jiff::Timestamp;
-use route53::{Answer, CheckId, Draw, Name, RecordType, Zone};
+use route53::{Answer, Change, CheckId, Draw, Name, RecordType, Zone};
 
-use crate::{chance::Chance, clients::Clients, judge::Watched, world::World};
+use crate::{chance::Chance, clients::Clients, course::Changes, judge::Watched, world::World};
 
 /// One controller with its own state, zone and clients.
 #[derive(Debug)]
@@ -36,7 +36,12 @@ pub(crate) enum Sent {
     Nothing,
     /// A batch, whose reply is there after so many milliseconds.
     Batch(u64),
+    /// One that nobody hears of any more after so many milliseconds, and when it arrives all the same.
+    Unheard(u64, Option<u64>),
 }
+
+/// How long a call's reply is waited for; milliseconds.
+const PATIENCE: u64 = 10_000;
 
 impl Pilot {
     pub(crate) fn new(world: &World, corroborate: bool, clients: Clients) -> Self {
@@ -89,16 +94,23 @@ impl Pilot {
     }
 
     /// As the failover function: one step, at most.
-    pub(crate) fn tick(&mut self, evidence: &mut Evidence, (at, now): (u64, Timestamp), chance: &mut Chance) -> Sent {
+    pub(crate) fn tick(
+        &mut self,
+        evidence: &mut Evidence,
+        (at, now): (u64, Timestamp),
+        changes: Changes,
+        chance: &mut Chance,
+    ) -> Sent {
         if self.sending {
             return Sent::Nothing;
         }
         evidence.answering = Answering::Region(self.service.regions[self.watched.answer].name.clone());
         let event = match decision::next(&self.state, &self.service.policy, now) {
-            Action::Nothing => return self.decide(evidence, now, chance),
-            Action::Switch(_) => return self.send(chance),
-            // Alone in its world, nobody else can have been first.
-            Action::GiveUp(_) => Event::Applied { change: None },
+            Action::Nothing => return self.decide(evidence, now, changes, chance),
+            Action::Switch(_) => return self.send(changes, chance),
+            // The record that tells can't be read either.
+            Action::GiveUp(_) if changes.fails >= 1.0 => return Sent::Nothing,
+            Action::GiveUp(plan) => self.found(plan),
             Action::AskChange(_) if at >= self.synced => Event::InSync,
             Action::AskChange(_) => Event::StillPending,
             Action::Verify(to) => {
@@ -114,10 +126,10 @@ impl Pilot {
         Sent::Nothing
     }
 
-    fn decide(&mut self, evidence: &Evidence, now: Timestamp, chance: &mut Chance) -> Sent {
+    fn decide(&mut self, evidence: &Evidence, now: Timestamp, changes: Changes, chance: &mut Chance) -> Sent {
         let decision = decide(&self.service, &self.state, evidence, now);
         if let Outcome::Plan(plan) = decision.outcome {
-            return self.take(*plan, now, chance);
+            return self.take(*plan, now, changes, chance);
         }
         if let Some((noted, _)) = note(&self.state, &decision) {
             self.state = noted;
@@ -125,27 +137,74 @@ impl Pilot {
         Sent::Nothing
     }
 
-    fn take(&mut self, plan: Plan, now: Timestamp, chance: &mut Chance) -> Sent {
+    fn take(&mut self, plan: Plan, now: Timestamp, changes: Changes, chance: &mut Chance) -> Sent {
         self.state = take(&self.state, &self.service.policy, plan, now);
         self.plans += 1;
-        self.send(chance)
+        self.send(changes, chance)
     }
 
     /// A person's order, if the rules allow it.
-    pub(crate) fn order(&mut self, to: usize, evidence: &mut Evidence, now: Timestamp, chance: &mut Chance) -> Sent {
+    pub(crate) fn order(
+        &mut self,
+        to: usize,
+        evidence: &mut Evidence,
+        now: Timestamp,
+        changes: Changes,
+        chance: &mut Chance,
+    ) -> Sent {
         evidence.answering = Answering::Region(self.service.regions[self.watched.answer].name.clone());
         let by = Actor::Human { name: "the scenario".into(), reason: "ordered".into() };
         let wish = Order { to: self.service.regions[to].name.clone(), by, forced: [].into() };
         match decision::order(&self.service, &self.state, evidence, now, &wish) {
-            Ok(plan) => self.take(plan, now, chance),
+            Ok(plan) => self.take(plan, now, changes, chance),
             Err(_) => Sent::Nothing,
         }
     }
 
-    fn send(&mut self, chance: &mut Chance) -> Sent {
+    fn send(&mut self, changes: Changes, chance: &mut Chance) -> Sent {
         self.sending = true;
         // The state is written, then Route 53 takes its time.
-        Sent::Batch(60 + 150 + chance.about(250))
+        let after = 60 + 150 + chance.about(250);
+        if chance.happens(changes.fails) {
+            Sent::Unheard(after, None)
+        } else if chance.happens(changes.unheard) {
+            Sent::Unheard(after, Some(after))
+        } else if changes.late > PATIENCE {
+            Sent::Unheard(PATIENCE, Some(after + changes.late))
+        } else {
+            Sent::Batch(after + changes.late)
+        }
+    }
+
+    /// What the zone's record says of a plan whose batch was refused, or is not to be sent any more.
+    fn found(&self, plan: &Plan) -> Event {
+        let found = fence_in(&self.service, &self.held.sets().cloned().collect::<Vec<_>>()).unwrap_or_default();
+        match found {
+            found if found == plan.fence() => Event::Applied { change: None },
+            found if found == plan.expects.fence => Event::Expired,
+            found => Event::Superseded { found },
+        }
+    }
+
+    /// Nobody hears of the batch any more.
+    pub(crate) fn unheard(&mut self, now: Timestamp) {
+        self.sending = false;
+        let event = Event::Unreachable { why: "control plane unreachable".to_owned(), moved: None };
+        self.state = settle(&self.state, &self.service, event, now).0;
+    }
+
+    /// The batch of a plan on its way, for one that stalls while it sends it.
+    pub(crate) fn batch(&self) -> Option<Vec<Change>> {
+        let plan = &self.state.in_flight.as_ref()?.plan;
+        Some(change_batch(&self.service, plan, &self.checks).expect("every region has its check"))
+    }
+
+    /// A batch arrives of which nobody hears; whether Route 53 takes it.
+    pub(crate) fn arrives(&mut self, batch: &[Change], at: u64, propagation: u64) -> bool {
+        let Ok(held) = self.held.apply(batch) else { return false };
+        self.held = held;
+        self.synced = at + propagation;
+        true
     }
 
     /// The batch's reply is there; the region that was left, and when the name servers will know.
@@ -154,8 +213,7 @@ impl Pilot {
         let plan = self.state.in_flight.as_ref()?.plan.clone();
         let batch = change_batch(&self.service, &plan, &self.checks).expect("every region has its check");
         let Ok(held) = self.held.apply(&batch) else {
-            let found = fence_in(&self.service, &self.held.sets().cloned().collect::<Vec<_>>()).unwrap_or_default();
-            self.state = settle(&self.state, &self.service, Event::Superseded { found }, now).0;
+            self.state = settle(&self.state, &self.service, self.found(&plan), now).0;
             return None;
         };
         self.held = held;

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use decision::{Evidence, NativeHealth, Sighting};
-use domain::{Answering, Observation, ObserverName, Period, Round, Verdict};
+use domain::{Answering, ObserverName, Period, Round, Verdict};
 use jiff::Timestamp;
 
 use crate::{
     chance::{Chance, Lane},
     checkers::{Changed, Checks},
     clients::Clients,
-    course::{Course, MOST, ms},
+    course::{Changes, Course, MOST, ms},
+    happening::{Pace, What},
     judge::Watched,
     network::success,
     observers::{KEEP_ALIVE, Observer, Watch, skip},
@@ -33,31 +34,6 @@ pub struct Options {
     pub skip: bool,
     /// Pointsman without an independent signal is run beside itself.
     pub uncorroborated: bool,
-}
-
-/// Something that happens between rounds.
-#[derive(Debug)]
-enum What {
-    /// An observation can be read.
-    Written(usize, Box<Observation>),
-    /// The failover function runs.
-    Tick,
-    /// Route 53 has answered a batch of this pilot's.
-    Accepted(usize),
-    /// Its name servers have it.
-    Propagated(usize),
-    /// Answers follow a check's change of status.
-    Follows(Pace, Changed),
-    /// The single prober's record is another.
-    Flipped(usize),
-}
-
-/// Whose checks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pace {
-    Own,
-    Fast,
-    Standard,
 }
 
 struct Run<'a> {
@@ -293,6 +269,12 @@ impl<'a> Run<'a> {
                 }
                 self.queue.push((at + self.world.propagation, What::Propagated(number)));
             }
+            What::Unheard(number) => self.pilots[number].unheard(time(at)),
+            What::Arrives(number, batch) => {
+                if self.pilots[number].arrives(&batch, at, self.world.propagation) {
+                    self.queue.push((at + self.world.propagation, What::Propagated(number)));
+                }
+            }
             What::Propagated(number) => {
                 self.pilots[number].propagated();
                 self.answer(number, at);
@@ -326,25 +308,38 @@ impl<'a> Run<'a> {
         for (sighting, written) in self.evidence.sightings.iter_mut().zip(&self.written) {
             sighting.age = Period::millis(at.saturating_sub(*written));
         }
+        let changes = self.changes(at);
         for number in 0..self.pilots.len() {
             let mut chance = Chance::new(self.seed, at, Lane::Tick);
-            let sent = self.pilots[number].tick(&mut self.evidence, (at, time(at)), &mut chance);
+            let sent = self.pilots[number].tick(&mut self.evidence, (at, time(at)), changes, &mut chance);
             self.sent(number, at, sent);
         }
     }
 
     fn order(&mut self, at: u64, to: usize) {
+        let changes = self.changes(at);
         for number in 0..self.pilots.len() {
             let mut chance = Chance::new(self.seed, at, Lane::Tick);
-            let sent = self.pilots[number].order(to, &mut self.evidence, time(at), &mut chance);
+            let sent = self.pilots[number].order(to, &mut self.evidence, time(at), changes, &mut chance);
             self.sent(number, at, sent);
         }
     }
 
     fn sent(&mut self, number: usize, at: u64, sent: Sent) {
-        if let Sent::Batch(after) = sent {
-            self.queue.push((at + after, What::Accepted(number)));
+        match sent {
+            Sent::Nothing => {}
+            Sent::Batch(after) => self.queue.push((at + after, What::Accepted(number))),
+            Sent::Unheard(after, arrives) => {
+                let batch = self.pilots[number].batch();
+                let arrives = arrives.zip(batch).map(|(late, batch)| (at + late, What::Arrives(number, batch)));
+                self.queue.extend(arrives);
+                self.queue.push((at + after, What::Unheard(number)));
+            }
         }
+    }
+
+    fn changes(&self, at: u64) -> Changes {
+        self.course().turns[self.course().at(self.turn, at)].conditions.changes
     }
 
     /// Whether rounds in which all regions are up would change nothing but numbers.
@@ -403,12 +398,5 @@ impl<'a> Run<'a> {
         records.insert(Controller::Threshold, self.threshold.watched.record);
         self.tally.records = records;
         self.tally
-    }
-}
-
-impl What {
-    /// Whether it may change an answer within a round.
-    fn may_move(&self) -> bool {
-        !matches!(self, Self::Written(..) | Self::Tick)
     }
 }

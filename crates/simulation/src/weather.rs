@@ -59,7 +59,7 @@ pub fn day(world: &World, seed: u64) -> World {
         let from = number * part + HOUR + chance.between(0, HOUR);
         let until = from + chance.between(5 * MINUTE, 20 * MINUTE);
         let region = usize::from(chance.happens(0.2));
-        spells.push(Spell { from, until, wrong: Wrong::Outage(region, chance.one_of(4)) });
+        spells.push(Spell { from, until, wrong: Wrong::Outage(region, chance.one_of(5)) });
         // Rounds, the last probe's patience, EventBridge at its worst, Route 53, and its name servers.
         let deadline = from + interval * u64::from(policy.down_after) + ms(policy.timeout) + 15_000 + world.propagation;
         duties.push(Duty { region, from, until, deadline });
@@ -69,29 +69,41 @@ pub fn day(world: &World, seed: u64) -> World {
         duties.iter().all(|duty| until + 2 * MINUTE < duty.from || from > duty.until + 10 * MINUTE)
     };
     for slot in 0..SLOTS {
-        let from = slot * HOUR / 2 + chance.between(0, 10 * MINUTE);
-        let until = from + chance.between(2 * MINUTE, 20 * MINUTE);
-        let (region, observer) = (chance.one_of(regions), chance.one_of(observers));
-        let wrong = match chance.one_of(16) {
-            0..=3 => Wrong::Loss(region, 0.2 * chance.share()),
-            4 => Wrong::Lies(observer, region),
-            5 => Wrong::Lost(observer),
-            6 => Wrong::CutOff(observer, region),
-            7 => Wrong::OwnLoss(observer, 0.2 * chance.share()),
-            8 => Wrong::Partition(1 << observer | u8::from(chance.happens(0.5)) << chance.one_of(observers)),
-            9 | 10 if clear_of_outages(from, until, &duties) => {
-                blips(&mut spells, &mut chance, (from, until), region, interval);
+        let mut alone = true;
+        for wrong in together(&mut chance, regions, observers).into_iter().flatten() {
+            let from = slot * HOUR / 2 + chance.between(0, 10 * MINUTE);
+            let until = from + chance.between(2 * MINUTE, 20 * MINUTE);
+            // An observer alone may fail at any time; a partition would keep everybody from leaving what must be left,
+            // and so may two things at once.
+            let at_any_time = alone && matches!(wrong, Wrong::Loss(..) | Wrong::Lost(_) | Wrong::CutOff(..));
+            if !at_any_time && !clear_of_outages(from, until, &duties) {
                 continue;
             }
-            _ => continue,
-        };
-        // An observer alone may fail at any time; a partition would keep everybody from leaving what must be left.
-        let at_any_time = matches!(wrong, Wrong::Loss(..) | Wrong::Lost(_) | Wrong::CutOff(..));
-        if at_any_time || clear_of_outages(from, until, &duties) {
-            spells.push(Spell { from, until, wrong });
+            alone = false;
+            match wrong {
+                Wrong::Blip(region) => blips(&mut spells, &mut chance, (from, until), region, interval),
+                wrong => spells.push(Spell { from, until, wrong }),
+            }
         }
     }
     World { course: course(&spells, duties), orders: Vec::new(), name: "weather".to_owned(), ..world.clone() }
+}
+
+/// What goes wrong in one half of an hour, each by its own chance: packets lost, one observer that fails (or a partition,
+/// which leaves too few to decide), and a region that flaps. Two observers that fail each in its own way are not among
+/// them: two of three that agree on what is not so *are* the quorum.
+fn together(chance: &mut Chance, regions: usize, observers: usize) -> [Option<Wrong>; 3] {
+    let loss = chance.happens(0.25).then(|| Wrong::Loss(chance.one_of(regions), 0.2 * chance.share()));
+    let (observer, region) = (chance.one_of(observers), chance.one_of(regions));
+    let fails = match chance.one_of(16) {
+        0 => Some(Wrong::Lies(observer, region)),
+        1 => Some(Wrong::Lost(observer)),
+        2 => Some(Wrong::CutOff(observer, region)),
+        3 => Some(Wrong::OwnLoss(observer, 0.2 * chance.share())),
+        4 => Some(Wrong::Partition(1 << observer | u8::from(chance.happens(0.5)) << chance.one_of(observers))),
+        _ => None,
+    };
+    [loss, fails, chance.happens(0.125).then(|| Wrong::Blip(chance.one_of(regions)))]
 }
 
 /// Away for less than two rounds, again and again, so that never three in a row fall into it.
@@ -137,6 +149,8 @@ fn befall(conditions: &mut Conditions, wrong: Wrong) {
             0 => places[region].refuses = true,
             1 => places[region].hangs = true,
             2 => places[region].errors = [1.0; 2],
+            // Gone from the network.
+            3 => places[region].loss = 1.0,
             _ => {
                 places[region].refuses = true;
                 places[region].name = Err(Fault::DnsServfail);
