@@ -19,12 +19,12 @@ use route53::{Action, RecordSet, Role, Routing, Target};
 use crate::{
     Session,
     error::{AwsError, failed},
+    gathering::Seat,
     native::Native,
-    pace::Pace,
 };
 
 /// Why records could not be switched.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum SwitchError {
     /// Route 53 refused the batch: nothing of it happened (R40).
     #[error("route 53 refused the change batch: {0}")]
@@ -41,7 +41,6 @@ pub enum SwitchError {
 #[derive(Debug, Clone)]
 pub struct Switch {
     route53: Client,
-    pace: Pace,
     native: Native,
 }
 
@@ -49,15 +48,21 @@ impl Switch {
     /// Makes no call. `speed` is how much faster than life a lab is, else 1.
     #[must_use]
     pub fn new(session: &Session, speed: f64) -> Self {
-        let (route53, pace) = (session.route53(speed), Pace::new(speed));
-        let native = Native::new(route53.clone(), pace.clone(), speed);
-        Self { route53, pace, native }
+        let route53 = session.route53(speed);
+        let native = Native::new(route53.clone(), speed);
+        Self { route53, native }
     }
 
-    /// Carries out a plan's change batch; the id of the change.
-    pub async fn apply(&self, service: &Service, plan: &Plan, checks: &NativeChecks) -> Result<String, SwitchError> {
+    /// Carries out a plan's change batch, together with those who are ready in the same look; the id of the change.
+    pub(crate) async fn apply(
+        &self,
+        service: &Service,
+        plan: &Plan,
+        checks: &NativeChecks,
+        seat: &Seat,
+    ) -> Result<String, SwitchError> {
         let batch = change_batch(service, plan, checks)?;
-        self.change(&service.hosted_zone, &batch, &format!("pointsman {} {}", plan.kind, plan.id)).await
+        seat.change(self, &service.hosted_zone, batch, format!("pointsman {} {}", plan.kind, plan.id)).await
     }
 
     /// Carries out a change batch; the id of the change.
@@ -82,7 +87,6 @@ impl Switch {
             .set_changes(Some(changes))
             .build()
             .map_err(|error| SwitchError::Refused(error.to_string()))?;
-        self.pace.turn().await;
         let sent =
             self.route53.change_resource_record_sets().hosted_zone_id(zone.as_str()).change_batch(batch).send().await;
         match sent {
@@ -105,7 +109,6 @@ impl Switch {
 
     /// Makes a hosted zone; for labs, since a zone of users is theirs to make.
     pub async fn create_zone(&self, name: &DnsName, reference: &str) -> Result<HostedZoneId, AwsError> {
-        self.pace.turn().await;
         let made = self
             .route53
             .create_hosted_zone()
@@ -123,7 +126,6 @@ impl Switch {
         let mut sets = Vec::new();
         let mut start = Some((service.name.to_string(), None, None));
         while let Some((name, kind, id)) = start.take() {
-            self.pace.turn().await;
             let page = self
                 .route53
                 .list_resource_record_sets()
@@ -149,7 +151,6 @@ impl Switch {
     /// Whether a change has reached all of Route 53's servers.
     pub async fn is_in_sync(&self, change: &str) -> Result<bool, AwsError> {
         let id = change.strip_prefix("/change/").unwrap_or(change);
-        self.pace.turn().await;
         let answer = self.route53.get_change().id(id).send().await.map_err(failed("GetChange"))?;
         Ok(answer.change_info.is_some_and(|info| info.status == ChangeStatus::Insync))
     }
@@ -190,7 +191,6 @@ impl Switch {
         let mut there = BTreeMap::new();
         let mut pages = self.route53.list_health_checks().into_paginator().send();
         loop {
-            self.pace.turn().await;
             let Some(page) = pages.next().await else { break };
             let page = page.map_err(failed("ListHealthChecks"))?;
             there.extend(page.health_checks.into_iter().map(|check| (check.caller_reference, check.id)));
@@ -255,7 +255,6 @@ impl Switch {
         let id = if let Some(id) = there.get(&reference) {
             id.clone()
         } else {
-            self.pace.turn().await;
             let create = self.route53.create_health_check().caller_reference(reference).health_check_config(settings);
             let made = create.send().await.map_err(failed("CreateHealthCheck"))?;
             made.health_check.map(|check| check.id).unwrap_or_default()
