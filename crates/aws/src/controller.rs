@@ -186,7 +186,10 @@ impl Controller {
         let decision = decision::decide(service, &state, &evidence, Timestamp::now());
         let state = match &decision.outcome {
             Outcome::Plan(plan) => self.take(service, &state, Plan::clone(plan), version, seat).await?,
-            Outcome::Hold(_) => self.note(&state, &decision, version).await?,
+            Outcome::Hold(_) => {
+                seat.arrive();
+                self.note(&state, &decision, version).await?
+            }
         };
         Ok(state.map(|state| Look { state, decision: Some(decision), evidence }))
     }

@@ -111,7 +111,8 @@ impl Seat {
         })
     }
 
-    fn arrive(&self) {
+    /// Whether it changes anything or not is known now: the others wait for it no longer.
+    pub(crate) fn arrive(&self) {
         if mem::take(&mut *self.awaited.lock().unwrap_or_else(PoisonError::into_inner)) {
             self.gathering.awaited.send_modify(|awaited| *awaited = awaited.saturating_sub(1));
         }

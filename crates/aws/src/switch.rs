@@ -1,6 +1,10 @@
 //! Route 53: record sets, the fenced change batch, health checks.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use aws_sdk_route53::{
     Client,
@@ -15,6 +19,7 @@ use domain::{
     sha256_hex,
 };
 use route53::{Action, RecordSet, Role, Routing, Target};
+use tokio::sync::Mutex as AsyncMutex;
 
 use crate::{
     Session,
@@ -42,7 +47,17 @@ pub enum SwitchError {
 pub struct Switch {
     route53: Client,
     native: Native,
+    changes: Changes,
+    /// As long an answer about a change is good.
+    fresh: Duration,
 }
+
+/// What was last heard of each change, and when: services that share a batch share that too.
+type Changes = Arc<Mutex<BTreeMap<String, Arc<AsyncMutex<Option<Heard>>>>>>;
+type Heard = (Instant, Result<bool, AwsError>);
+
+/// Changes of which anything is remembered.
+const CHANGES: usize = 64;
 
 impl Switch {
     /// Makes no call. `speed` is how much faster than life a lab is, else 1.
@@ -50,7 +65,7 @@ impl Switch {
     pub fn new(session: &Session, speed: f64) -> Self {
         let route53 = session.route53(speed);
         let native = Native::new(route53.clone(), speed);
-        Self { route53, native }
+        Self { route53, native, changes: Changes::default(), fresh: Duration::from_secs(2).div_f64(speed) }
     }
 
     /// Carries out a plan's change batch, together with those who are ready in the same look; the id of the change.
@@ -148,11 +163,27 @@ impl Switch {
         Ok(sets)
     }
 
-    /// Whether a change has reached all of Route 53's servers.
+    /// Whether a change has reached all of Route 53's servers, or had a moment ago: those who ask at once cost one call.
     pub async fn is_in_sync(&self, change: &str) -> Result<bool, AwsError> {
+        let of_change = {
+            let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+            if changes.len() >= CHANGES {
+                changes.clear();
+            }
+            Arc::clone(changes.entry(change.to_owned()).or_default())
+        };
+        let mut heard = of_change.lock().await;
+        // A failure too: the others would wait as long, one after the other.
+        if let Some((at, answer)) = &*heard
+            && at.elapsed() < self.fresh
+        {
+            return answer.clone();
+        }
         let id = change.strip_prefix("/change/").unwrap_or(change);
-        let answer = self.route53.get_change().id(id).send().await.map_err(failed("GetChange"))?;
-        Ok(answer.change_info.is_some_and(|info| info.status == ChangeStatus::Insync))
+        let asked = self.route53.get_change().id(id).send().await.map_err(failed("GetChange"));
+        let answer = asked.map(|answer| answer.change_info.is_some_and(|info| info.status == ChangeStatus::Insync));
+        *heard = Some((Instant::now(), answer.clone()));
+        answer
     }
 
     /// What Route 53's checkers say of each region, by the 18 % rule (R22), or said a moment ago; `Unknown` when it can't be had.

@@ -167,7 +167,8 @@ async fn r42_a_retry_waits_for_its_turn_too() {
     let lab = Lab::failing("kind = \"throttle\"").await;
     // A second of life takes 210 ms: five requests each, and five attempts at each call.
     let switch = Switch::new(&lab.session().await, 5.0);
-    let asked = futures::future::join_all((0..CALLS).map(|_| switch.is_in_sync("C1"))).await;
+    let asked =
+        futures::future::join_all((0..CALLS).map(async |call| switch.is_in_sync(&format!("C{call}")).await)).await;
     assert!(asked.iter().all(|asked| matches!(asked, Err(AwsError::Throttled { .. }))), "{asked:?}");
     let calls = lab.proxy.aws_calls();
     assert_eq!(calls.len(), 5 * CALLS, "the SDK tries again");

@@ -94,7 +94,11 @@ impl Controller {
     ) -> Result<Option<Look>, TickError> {
         let now = Timestamp::now();
         let evidence = self.evidence(service, &state, AskSignals::Never).await?;
-        let (event, failed) = match decision::next(&state, &service.policy, now) {
+        let action = decision::next(&state, &service.policy, now);
+        if !matches!(action, Action::Switch(_)) {
+            seat.arrive();
+        }
+        let (event, failed) = match action {
             Action::Nothing => return Ok(Some(Look { state, decision: None, evidence })),
             Action::Switch(_) if self.is_being_sent(&state, now) => {
                 return Ok(Some(Look { state, decision: None, evidence }));

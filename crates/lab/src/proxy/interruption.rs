@@ -17,7 +17,9 @@ pub enum Point {
 
 /// Ends a caller at one of its calls.
 pub struct Interruption {
-    /// How many calls it still makes, the one at which it is ended among them; from 1.
+    /// Of these calls alone, as the API names them; none: of all.
+    pub operation: Option<String>,
+    /// How many of them it still makes, the one at which it is ended among them; from 1.
     pub call: usize,
     /// Before or after that call takes effect.
     pub point: Point,
@@ -27,7 +29,11 @@ pub struct Interruption {
 
 impl fmt::Debug for Interruption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Interruption").field("call", &self.call).field("point", &self.point).finish_non_exhaustive()
+        f.debug_struct("Interruption")
+            .field("operation", &self.operation)
+            .field("call", &self.call)
+            .field("point", &self.point)
+            .finish_non_exhaustive()
     }
 }
 
@@ -44,7 +50,8 @@ impl Interruptions {
     pub(super) fn due(&self, identity: &Identity) -> Option<Interruption> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let caller = identity.function()?;
-        let interruption = all.get_mut(caller)?;
+        let of_these = |operation: &Option<String>| operation.as_ref().is_none_or(|it| *it == identity.operation);
+        let interruption = all.get_mut(caller).filter(|it| of_these(&it.operation))?;
         interruption.call = interruption.call.saturating_sub(1);
         if interruption.call > 0 {
             return None;

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeSet,
-    fmt,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -21,8 +20,8 @@ use crate::{process::Function, scene::Scene, world::World};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// At which call, and on which side of its effect.
-pub(crate) type Where = (usize, Point);
+/// At which call, of an operation alone or of all, and on which side of its effect.
+pub(crate) type Where = (Option<&'static str>, usize, Point);
 
 /// How a life ended, and what is left of it.
 #[derive(Debug)]
@@ -50,16 +49,10 @@ pub(crate) struct End {
 
 /// An end by force.
 #[derive(Debug, Clone)]
+#[expect(dead_code, reason = "told where a test fails")]
 pub(crate) struct Ended {
     pub(crate) operation: String,
     pub(crate) point: Point,
-}
-
-impl fmt::Display for Ended {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let side = if self.point == Point::BeforeTheEffect { "before" } else { "after" };
-        write!(f, "{side} {}", self.operation)
-    }
 }
 
 impl World {
@@ -72,13 +65,13 @@ impl World {
         let environment = self.environment(&caller, name);
         let mut function = Function::start(&environment).await;
         let ended = Arc::<Mutex<Option<Ended>>>::default();
-        if let Some((call, point)) = end_at {
+        if let Some((operation, call, point)) = end_at {
             let (pid, ended) = (function.pid(), Arc::clone(&ended));
             let end = Box::new(move |operation: &str| {
                 kill(pid, Signal::SIGKILL).unwrap();
                 *ended.lock().unwrap() = Some(Ended { operation: operation.to_owned(), point });
             });
-            self.proxy.interrupt(&caller, Interruption { call, point, end });
+            self.proxy.interrupt(&caller, Interruption { operation: operation.map(str::to_owned), call, point, end });
         }
         let mut scene = Scene::new(self, &config, service);
         for (verdict, epoch, phase) in [(Verdict::Down, 1, Phase::FailedOver), (Verdict::Up, 2, Phase::Steady)] {
