@@ -4,7 +4,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 /// An AWS call that failed, after the SDK's own retries.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum AwsError {
     /// No answer: the network, the endpoint, a time-out.
     #[error("failed to reach AWS for {operation}: {cause}")]

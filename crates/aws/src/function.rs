@@ -115,6 +115,7 @@ impl Function {
             why: error.to_string(),
         })?;
         let hash = deployment.config.hash();
+        let session = session.at_speed(deployment.config.speed());
         Ok(Self { session, region, names, deployment, hash, topic })
     }
 }

@@ -1,11 +1,13 @@
 //! Adapters over the AWS SDK: state, records, events, metrics, notifications, stacks.
 
+mod alarm_states;
 mod alarms;
 mod controller;
 mod deploy;
 mod destroy;
 mod error;
 mod function;
+mod gathering;
 mod names;
 mod native;
 mod notify;

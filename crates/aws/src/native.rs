@@ -9,11 +9,11 @@ use std::{
 use aws_config::retry::RetryConfig;
 use aws_sdk_route53::{Client, config};
 use decision::{Evidence, NativeHealth, Outcome};
-use domain::{CheckId, NativeChecks, RegionName, Service, ServiceState};
+use domain::{CheckId, NativeChecks, PlanKind, RegionName, Service, ServiceState};
 use jiff::Timestamp;
 use tokio::time::timeout;
 
-use crate::{error::failed, pace::Pace};
+use crate::error::failed;
 
 /// As long is an answer good. The fastest checkers ask every 10 s (R20).
 const GOOD_FOR: Duration = Duration::from_secs(5);
@@ -26,7 +26,6 @@ const PATIENCE: Duration = Duration::from_millis(1_500);
 #[derive(Debug, Clone)]
 pub(crate) struct Native {
     route53: Client,
-    pace: Pace,
     speed: f64,
     known: Arc<Mutex<BTreeMap<CheckId, Known>>>,
 }
@@ -38,8 +37,8 @@ struct Known {
 }
 
 impl Native {
-    pub(crate) fn new(route53: Client, pace: Pace, speed: f64) -> Self {
-        Self { route53, pace, speed, known: Arc::default() }
+    pub(crate) fn new(route53: Client, speed: f64) -> Self {
+        Self { route53, speed, known: Arc::default() }
     }
 
     /// Each region's own check, by the 18 % rule (R22); `Unknown` when it can't be had.
@@ -58,11 +57,7 @@ impl Native {
         // Not asked twice: throttled, it is unknown, and a second try would take the place of a change of records.
         let once = config::Builder::new().retry_config(RetryConfig::disabled());
         let asked = self.route53.get_health_check_status().health_check_id(check.as_str()).customize();
-        let asked = async {
-            self.pace.turn().await;
-            asked.config_override(once).send().await
-        };
-        let health = match timeout(PATIENCE, asked).await {
+        let health = match timeout(PATIENCE, asked.config_override(once).send()).await {
             Ok(Ok(status)) => {
                 let reports = status.health_check_observations().iter();
                 let views = reports.filter_map(|seen| seen.status_report()?.status());
@@ -97,16 +92,26 @@ fn judge(views: Vec<bool>) -> NativeHealth {
     }
 }
 
+/// The plan that this evidence leads to, whether the mode lets it be carried out or not.
+pub(crate) fn led_to(
+    service: &Service,
+    state: &ServiceState,
+    evidence: &Evidence,
+    now: Timestamp,
+) -> Option<(PlanKind, RegionName)> {
+    let decision = decision::decide(service, state, evidence, now);
+    let plan = match decision.outcome {
+        Outcome::Plan(plan) => Some(plan),
+        Outcome::Hold(_) => decision.would,
+    };
+    plan.map(|plan| (plan.kind, plan.to))
+}
+
 /// Whether what Route 53's own checks say could lead to another plan, or to one or none.
 pub(crate) fn native_matters(service: &Service, state: &ServiceState, evidence: &Evidence, now: Timestamp) -> bool {
     let led_to = |health: &dyn Fn(&RegionName) -> NativeHealth| {
         let native = service.regions.iter().map(|region| (region.name.clone(), health(&region.name))).collect();
-        let decision = decision::decide(service, state, &Evidence { native, ..evidence.clone() }, now);
-        let plan = match decision.outcome {
-            Outcome::Plan(plan) => Some(plan),
-            Outcome::Hold(_) => decision.would,
-        };
-        plan.map(|plan| (plan.kind, plan.to))
+        led_to(service, state, &Evidence { native, ..evidence.clone() }, now)
     };
     let unknown = led_to(&|_| NativeHealth::Unknown);
     let differs = |health: &dyn Fn(&RegionName) -> NativeHealth| led_to(health) != unknown;

@@ -2,11 +2,18 @@
 
 use std::time::Duration;
 
-use aws_config::{AppName, BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{
+    AppName, BehaviorVersion, Region, SdkConfig,
+    retry::RetryConfig,
+    timeout::{self, TimeoutConfig},
+};
 use aws_sdk_sts::config::{Credentials, SharedCredentialsProvider};
 use domain::RegionName;
 
-use crate::error::{AwsError, failed};
+use crate::{
+    error::{AwsError, failed},
+    pace::{Pace, Paced},
+};
 
 /// What the command line may say; the environment and the profile say the rest.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +28,26 @@ pub struct SessionOptions {
     pub caller: Option<String>,
 }
 
+/// What a connection may take.
+const CONNECT: Duration = Duration::from_secs(2);
+/// What an attempt at a call may take.
+const ATTEMPT: Duration = Duration::from_secs(8);
+/// What a call may take with all its attempts.
+const OPERATION: Duration = Duration::from_secs(20);
+/// A lab's machine is no faster for its clock: so much patience with it is left at any speed.
+const LEAST: Duration = Duration::from_secs(2);
+
+fn timeouts(speed: f64) -> timeout::TimeoutConfigBuilder {
+    TimeoutConfig::builder()
+        .connect_timeout(scaled(CONNECT, speed))
+        .operation_attempt_timeout(scaled(ATTEMPT, speed))
+        .operation_timeout(scaled(OPERATION, speed))
+}
+
+fn scaled(life: Duration, speed: f64) -> Duration {
+    life.div_f64(speed).max(LEAST.min(life))
+}
+
 /// Where calls go and as whom.
 #[derive(Debug, Clone)]
 pub struct Session {
@@ -33,14 +60,9 @@ impl Session {
         // Adaptive retries hold back even first calls once one was throttled: right for a deployment's many calls, wrong
         // for a function, whose flip must not wait and whose next look tries again.
         let retries = if options.caller.is_some() { RetryConfig::standard() } else { RetryConfig::adaptive() };
-        let mut loader =
-            aws_config::defaults(BehaviorVersion::latest()).retry_config(retries.with_max_attempts(3)).timeout_config(
-                TimeoutConfig::builder()
-                    .connect_timeout(Duration::from_secs(2))
-                    .operation_attempt_timeout(Duration::from_secs(8))
-                    .operation_timeout(Duration::from_secs(20))
-                    .build(),
-            );
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .retry_config(retries.with_max_attempts(3))
+            .timeout_config(timeouts(1.0).build());
         if let Some(profile) = options.profile {
             loader = loader.profile_name(profile);
         }
@@ -62,6 +84,12 @@ impl Session {
         let test = Credentials::new("test", "test", None, None, "lab");
         let base = self.base.into_builder().credentials_provider(SharedCredentialsProvider::new(test)).build();
         Self { base }
+    }
+
+    /// The same with the patience of a lab that is so much faster than life.
+    #[must_use]
+    pub(crate) fn at_speed(self, speed: f64) -> Self {
+        Self { base: self.base.into_builder().timeout_config(timeouts(speed).build()).build() }
     }
 
     /// The endpoint that stands in for AWS, if one does.
@@ -123,14 +151,18 @@ impl Session {
     }
 
     /// Route 53's control plane lives in us-east-1 alone (R43). It has one limit for the whole account (R42), which others
-    /// use up too: refused for that, a call is tried again after a random part of a doubling wait, five times in all.
+    /// use up too: refused for that, a call is tried again after a random part of a doubling wait, five times in all, and waits
+    /// for its turn each time.
     /// `speed` is how much faster than life a lab is, else 1.
     pub(crate) fn route53(&self, speed: f64) -> aws_sdk_route53::Client {
         let retry = RetryConfig::standard()
             .with_max_attempts(5)
             .with_initial_backoff(Duration::from_millis(500).div_f64(speed))
             .with_max_backoff(Duration::from_secs(4).div_f64(speed));
-        let us_east_1 = self.base.clone().into_builder().region(Region::new("us-east-1")).retry_config(retry).build();
-        aws_sdk_route53::Client::new(&us_east_1)
+        // An attempt's time begins when its turn has come.
+        let timeouts = timeouts(speed).disable_operation_attempt_timeout().build();
+        let base = self.base.clone().into_builder().region(Region::new("us-east-1"));
+        let paced = Paced::new(Pace::new(speed), scaled(ATTEMPT, speed));
+        aws_sdk_route53::Client::new(&base.retry_config(retry).timeout_config(timeouts).http_client(paced).build())
     }
 }

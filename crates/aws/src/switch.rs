@@ -1,6 +1,10 @@
 //! Route 53: record sets, the fenced change batch, health checks.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use aws_sdk_route53::{
     Client,
@@ -15,16 +19,17 @@ use domain::{
     sha256_hex,
 };
 use route53::{Action, RecordSet, Role, Routing, Target};
+use tokio::sync::Mutex as AsyncMutex;
 
 use crate::{
     Session,
     error::{AwsError, failed},
+    gathering::Seat,
     native::Native,
-    pace::Pace,
 };
 
 /// Why records could not be switched.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum SwitchError {
     /// Route 53 refused the batch: nothing of it happened (R40).
     #[error("route 53 refused the change batch: {0}")]
@@ -41,23 +46,38 @@ pub enum SwitchError {
 #[derive(Debug, Clone)]
 pub struct Switch {
     route53: Client,
-    pace: Pace,
     native: Native,
+    changes: Changes,
+    /// As long an answer about a change is good.
+    fresh: Duration,
 }
+
+/// What was last heard of each change, and when: services that share a batch share that too.
+type Changes = Arc<Mutex<BTreeMap<String, Arc<AsyncMutex<Option<Heard>>>>>>;
+type Heard = (Instant, Result<bool, AwsError>);
+
+/// Changes of which anything is remembered.
+const CHANGES: usize = 64;
 
 impl Switch {
     /// Makes no call. `speed` is how much faster than life a lab is, else 1.
     #[must_use]
     pub fn new(session: &Session, speed: f64) -> Self {
-        let (route53, pace) = (session.route53(speed), Pace::new(speed));
-        let native = Native::new(route53.clone(), pace.clone(), speed);
-        Self { route53, pace, native }
+        let route53 = session.route53(speed);
+        let native = Native::new(route53.clone(), speed);
+        Self { route53, native, changes: Changes::default(), fresh: Duration::from_secs(2).div_f64(speed) }
     }
 
-    /// Carries out a plan's change batch; the id of the change.
-    pub async fn apply(&self, service: &Service, plan: &Plan, checks: &NativeChecks) -> Result<String, SwitchError> {
+    /// Carries out a plan's change batch, together with those who are ready in the same look; the id of the change.
+    pub(crate) async fn apply(
+        &self,
+        service: &Service,
+        plan: &Plan,
+        checks: &NativeChecks,
+        seat: &Seat,
+    ) -> Result<String, SwitchError> {
         let batch = change_batch(service, plan, checks)?;
-        self.change(&service.hosted_zone, &batch, &format!("pointsman {} {}", plan.kind, plan.id)).await
+        seat.change(self, &service.hosted_zone, batch, format!("pointsman {} {}", plan.kind, plan.id)).await
     }
 
     /// Carries out a change batch; the id of the change.
@@ -82,7 +102,6 @@ impl Switch {
             .set_changes(Some(changes))
             .build()
             .map_err(|error| SwitchError::Refused(error.to_string()))?;
-        self.pace.turn().await;
         let sent =
             self.route53.change_resource_record_sets().hosted_zone_id(zone.as_str()).change_batch(batch).send().await;
         match sent {
@@ -105,7 +124,6 @@ impl Switch {
 
     /// Makes a hosted zone; for labs, since a zone of users is theirs to make.
     pub async fn create_zone(&self, name: &DnsName, reference: &str) -> Result<HostedZoneId, AwsError> {
-        self.pace.turn().await;
         let made = self
             .route53
             .create_hosted_zone()
@@ -123,7 +141,6 @@ impl Switch {
         let mut sets = Vec::new();
         let mut start = Some((service.name.to_string(), None, None));
         while let Some((name, kind, id)) = start.take() {
-            self.pace.turn().await;
             let page = self
                 .route53
                 .list_resource_record_sets()
@@ -146,12 +163,27 @@ impl Switch {
         Ok(sets)
     }
 
-    /// Whether a change has reached all of Route 53's servers.
+    /// Whether a change has reached all of Route 53's servers, or had a moment ago: those who ask at once cost one call.
     pub async fn is_in_sync(&self, change: &str) -> Result<bool, AwsError> {
+        let of_change = {
+            let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+            if changes.len() >= CHANGES {
+                changes.clear();
+            }
+            Arc::clone(changes.entry(change.to_owned()).or_default())
+        };
+        let mut heard = of_change.lock().await;
+        // A failure too: the others would wait as long, one after the other.
+        if let Some((at, answer)) = &*heard
+            && at.elapsed() < self.fresh
+        {
+            return answer.clone();
+        }
         let id = change.strip_prefix("/change/").unwrap_or(change);
-        self.pace.turn().await;
-        let answer = self.route53.get_change().id(id).send().await.map_err(failed("GetChange"))?;
-        Ok(answer.change_info.is_some_and(|info| info.status == ChangeStatus::Insync))
+        let asked = self.route53.get_change().id(id).send().await.map_err(failed("GetChange"));
+        let answer = asked.map(|answer| answer.change_info.is_some_and(|info| info.status == ChangeStatus::Insync));
+        *heard = Some((Instant::now(), answer.clone()));
+        answer
     }
 
     /// What Route 53's checkers say of each region, by the 18 % rule (R22), or said a moment ago; `Unknown` when it can't be had.
@@ -190,7 +222,6 @@ impl Switch {
         let mut there = BTreeMap::new();
         let mut pages = self.route53.list_health_checks().into_paginator().send();
         loop {
-            self.pace.turn().await;
             let Some(page) = pages.next().await else { break };
             let page = page.map_err(failed("ListHealthChecks"))?;
             there.extend(page.health_checks.into_iter().map(|check| (check.caller_reference, check.id)));
@@ -255,7 +286,6 @@ impl Switch {
         let id = if let Some(id) = there.get(&reference) {
             id.clone()
         } else {
-            self.pace.turn().await;
             let create = self.route53.create_health_check().caller_reference(reference).health_check_config(settings);
             let made = create.send().await.map_err(failed("CreateHealthCheck"))?;
             made.health_check.map(|check| check.id).unwrap_or_default()

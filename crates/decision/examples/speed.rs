@@ -91,6 +91,7 @@ fn world(regions: usize, observers: usize, down: u32) -> World {
         observers: watching.iter().map(|name| name.parse().unwrap()).collect::<BTreeSet<_>>(),
         sightings: sightings.collect(),
         answering,
+        alarms: BTreeMap::new(),
         native: serving.iter().map(|name| (name.parse().unwrap(), NativeHealth::Unknown)).collect(),
         lag: BTreeMap::new(),
     };

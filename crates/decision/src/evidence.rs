@@ -25,6 +25,18 @@ pub enum NativeHealth {
     Unknown,
 }
 
+/// What a region's alarm says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AlarmState {
+    /// Its metric is within the threshold. No dissent: an alarm is slower than probes.
+    Ok,
+    /// Its metric is not.
+    Alarm,
+    /// It could not be asked, has too few data, or is not there.
+    #[default]
+    Unknown,
+}
+
 /// An observation as the store gave it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sighting {
@@ -47,6 +59,8 @@ pub struct Evidence {
     pub answering: Answering,
     /// Route 53's own checks; a region that is missing is unknown.
     pub native: BTreeMap<RegionName, NativeHealth>,
+    /// The alarms that speak of a region; one that is missing is unknown.
+    pub alarms: BTreeMap<RegionName, AlarmState>,
     /// How far each region's data are behind; a region that is missing is unknown.
     pub lag: BTreeMap<RegionName, Period>,
 }

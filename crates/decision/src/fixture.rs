@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    Answering, Config, Fault, OBSERVATION_FORMAT, Observation, ObserverName, Paused, Period, Phases, Plan, ProbeReport,
-    ProbeStatus, RegionName, RegionView, Round, Service, ServiceState, Verdict,
+    Alarm, Answering, Config, Fault, OBSERVATION_FORMAT, Observation, ObserverName, Paused, Period, Phases, Plan,
+    ProbeReport, ProbeStatus, RegionName, RegionView, Round, Service, ServiceState, Verdict,
 };
 use jiff::Timestamp;
 
-use crate::{Decision, Evidence, NativeHealth, Outcome, Sighting, Tally, decide};
+use crate::{AlarmState, Decision, Evidence, NativeHealth, Outcome, Sighting, Tally, decide};
 
 pub(crate) const OBSERVERS: [&str; 3] = ["ca-central-1", "us-east-2", "us-west-2"];
 
@@ -99,6 +99,7 @@ impl World {
             observers: observers.clone(),
             answering: Answering::Region(region(regions[0])),
             native: BTreeMap::new(),
+            alarms: BTreeMap::new(),
             lag: BTreeMap::new(),
         };
         let state = ServiceState::new(&config.services[0]);
@@ -141,6 +142,15 @@ impl World {
         self.evidence.native.insert(region(name), health);
     }
 
+    /// Gives a region an alarm that lives elsewhere, in this state.
+    pub(crate) fn alarm(&mut self, name: &str, state: AlarmState) {
+        let alarm = Alarm { region: region("eu-central-1"), name: format!("{name}-errors") };
+        // Observers go on under the configuration of before.
+        let regions = &mut self.config.services[0].regions;
+        regions.iter_mut().find(|it| it.name.as_str() == name).unwrap().alarm = Some(alarm);
+        self.evidence.alarms.insert(region(name), state);
+    }
+
     /// Where the zone's name servers point, for us and for everyone.
     pub(crate) fn answering(&mut self, answering: &Answering) {
         self.evidence.answering = answering.clone();
@@ -171,7 +181,7 @@ impl World {
 
     pub(crate) fn tally(&self, rank: usize) -> Tally<'_> {
         let hearing = self.evidence.hear(self.service(), self.now);
-        Tally::all(self.service(), &hearing, &self.evidence.native).swap_remove(rank)
+        Tally::all(self.service(), &hearing, &self.evidence).swap_remove(rank)
     }
 
     pub(crate) fn decide(&self) -> Decision {

@@ -2,6 +2,8 @@
 //!
 //! Everything here is a function of its arguments: no I/O, no clock, no randomness.
 
+#[cfg(test)]
+mod alarms;
 mod approve;
 mod decide;
 mod draft;
@@ -23,7 +25,7 @@ mod tally;
 
 pub use approve::approve;
 pub use decide::{Decision, Outcome, decide};
-pub use evidence::{Evidence, Hearing, NativeHealth, Sighting, Silence};
+pub use evidence::{AlarmState, Evidence, Hearing, NativeHealth, Sighting, Silence};
 pub use execution::{Action, Event, acknowledge, next, note, settle, take};
 pub use explain::explain;
 pub use observe::{Measured, follow, needs_event, needs_write, verdict};

@@ -25,7 +25,7 @@ use crate::{
     settle, take,
 };
 
-const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-south-1"];
+pub(crate) const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-south-1"];
 
 const POLICIES: [&str; 7] = [
     "acknowledge = true\nrpo = \"10s\"\npanic_threshold = 0.9\nfailback = \"auto\"",
@@ -55,7 +55,7 @@ fn an_answer() -> impl Strategy<Value = Answering> {
 }
 
 /// A world in which observers mostly agree, now and then do not, and some are old, foreign, newer or missing.
-fn a_world() -> impl Strategy<Value = World> {
+pub(crate) fn a_world() -> impl Strategy<Value = World> {
     let seen = (
         vec(a_verdict(), REGIONS.len()),
         vec((0_usize..OBSERVERS.len(), 0_usize..REGIONS.len(), a_verdict()), 0..3),

@@ -9,7 +9,7 @@ use domain::{
 use jiff::Timestamp;
 
 use crate::{
-    evidence::{NativeHealth, Silence},
+    evidence::{AlarmState, NativeHealth, Silence},
     scene::Scene,
     tally::{Signal, Tally},
 };
@@ -111,6 +111,7 @@ pub(crate) fn agrees(signal: &Signal<'_>) -> String {
     match signal {
         Signal::NotAsked => "the policy asks for no independent signal".to_owned(),
         Signal::NativeCheck => "Route 53's own check is unhealthy too".to_owned(),
+        Signal::Alarm(alarm) => format!("alarm {alarm} is in ALARM"),
         Signal::Probes(probes) => format!("the probes {} each fail for a quorum", list(probes)),
         Signal::Unanimity => "no independent signal can be had, and all who know agree for twice as long".to_owned(),
     }
@@ -251,6 +252,9 @@ pub(crate) fn not_corroborated(active: &Tally<'_>, scene: &Scene<'_>) -> HoldRea
         NativeHealth::Unhealthy => "unhealthy",
         NativeHealth::Unknown => "unknown",
     };
+    let alarm = active.alarm.map_or_else(String::new, |(alarm, says)| {
+        format!("alarm {alarm} is {}, ", if says == AlarmState::Ok { "OK" } else { "unknown" })
+    });
     let missing = if active.has_signal() {
         let probes = match failing.as_slice() {
             [] => "no single probe fails for a quorum".to_owned(),
@@ -262,10 +266,10 @@ pub(crate) fn not_corroborated(active: &Tally<'_>, scene: &Scene<'_>) -> HoldRea
                 active.silence_after()
             ),
         };
-        format!("but no independent signal agrees: Route 53's own check is {native}, and {probes}")
+        format!("but no independent signal agrees: Route 53's own check is {native}, {alarm}and {probes}")
     } else {
         format!(
-            "and no independent signal can be had (Route 53's own check is {native}, and there is no second kind of probe), so all who know must agree for {} rounds{}",
+            "and no independent signal can be had (Route 53's own check is {native}, {alarm}and there is no second kind of probe), so all who know must agree for {} rounds{}",
             active.rounds_alone(),
             earliest(scene)
         )

@@ -29,7 +29,7 @@ pub(crate) struct Scene<'a> {
 impl<'a> Scene<'a> {
     pub(crate) fn new(service: &'a Service, state: &'a ServiceState, evidence: &'a Evidence, now: Timestamp) -> Self {
         let hearing = evidence.hear(service, now);
-        let tallies = Tally::all(service, &hearing, &evidence.native);
+        let tallies = Tally::all(service, &hearing, evidence);
         let active = active(service, evidence, &hearing, &tallies);
         Self { service, state, evidence, now, hearing, tallies, active, earliest: OnceCell::new() }
     }

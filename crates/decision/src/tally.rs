@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    ObserverName, Period, Policy, Probe, ProbeKind, ProbeName, ProbeReport, ProbeStatus, RegionName, RegionPhase,
-    RegionView, Service, Verdict, VerdictAs,
+    Alarm, ObserverName, Period, Policy, Probe, ProbeKind, ProbeName, ProbeReport, ProbeStatus, Region, RegionName,
+    RegionPhase, RegionView, Service, Verdict, VerdictAs,
 };
 
 use crate::{
-    evidence::{Hearing, NativeHealth, Sighting, word},
+    evidence::{AlarmState, Evidence, Hearing, NativeHealth, Sighting, word},
     observe::is_own,
     reason,
 };
@@ -33,6 +33,8 @@ pub enum Signal<'a> {
     NotAsked,
     /// Route 53's own check is unhealthy.
     NativeCheck,
+    /// An alarm that lives in another region is in `ALARM`.
+    Alarm(&'a Alarm),
     /// These probes, of more than one kind, each fail for a quorum, for `down_after` rounds.
     Probes(Vec<&'a ProbeName>),
     /// None can be had; everyone who knows says down, for twice `down_after`.
@@ -52,6 +54,8 @@ pub struct Tally<'a> {
     pub observers: usize,
     /// What Route 53's own check says.
     pub native: NativeHealth,
+    /// The alarm that speaks of it from elsewhere, and what it says.
+    pub alarm: Option<(&'a Alarm, AlarmState)>,
     /// The share of what observers probed of it that was well; none: nothing was probed.
     pub well: Option<f64>,
     policy: &'a Policy,
@@ -111,23 +115,14 @@ fn same_kind(one: &ProbeKind, other: &ProbeKind) -> bool {
 impl<'a> Tally<'a> {
     /// Counts the words on each region, in the order of preference.
     #[must_use]
-    pub fn all(service: &'a Service, hearing: &Hearing<'a>, native: &BTreeMap<RegionName, NativeHealth>) -> Vec<Self> {
-        let regions = service.regions.iter().map(|region| &region.name).enumerate();
-        regions
-            .map(|(rank, region)| {
-                let native = native.get(region).copied().unwrap_or_default();
-                Self::new(service, rank, region, hearing, native)
-            })
-            .collect()
+    pub fn all(service: &'a Service, hearing: &Hearing<'a>, evidence: &Evidence) -> Vec<Self> {
+        let regions = service.regions.iter().enumerate();
+        regions.map(|(rank, region)| Self::new(service, rank, region, hearing, evidence)).collect()
     }
 
-    fn new(
-        service: &'a Service,
-        rank: usize,
-        region: &'a RegionName,
-        hearing: &Hearing<'a>,
-        native: NativeHealth,
-    ) -> Self {
+    fn new(service: &'a Service, rank: usize, region: &'a Region, hearing: &Hearing<'a>, evidence: &Evidence) -> Self {
+        let Region { name: region, alarm, .. } = region;
+        let says = || evidence.alarms.get(region).copied().unwrap_or_default();
         let mut votes = Vec::with_capacity(hearing.knowing.len());
         let (mut probed, mut well) = (0_usize, 0_usize);
         for Sighting { observation, age } in &hearing.knowing {
@@ -143,7 +138,8 @@ impl<'a> Tally<'a> {
             rank,
             votes,
             observers: hearing.observers,
-            native,
+            native: evidence.native.get(region).copied().unwrap_or_default(),
+            alarm: alarm.as_ref().map(|alarm| (alarm, says())),
             well: (probed > 0).then(|| well as f64 / probed as f64),
             policy: &service.policy,
             probes: &service.probes,
@@ -265,6 +261,8 @@ impl<'a> Tally<'a> {
             Some(Signal::NotAsked)
         } else if self.native == NativeHealth::Unhealthy {
             Some(Signal::NativeCheck)
+        } else if let Some(alarm) = self.alarm_in_alarm() {
+            Some(Signal::Alarm(alarm))
         } else if self.lasting.has_two_kinds(self.probes) {
             Some(Signal::Probes(self.lasting.of(self.probes).map(|probe| &probe.name).collect()))
         } else {
@@ -276,8 +274,14 @@ impl<'a> Tally<'a> {
     pub(crate) fn is_corroborated(&self) -> bool {
         !self.policy.corroborate
             || self.native == NativeHealth::Unhealthy
+            || self.alarm_in_alarm().is_some()
             || self.lasting.has_two_kinds(self.probes)
             || (self.is_unanimous() && !self.has_signal())
+    }
+
+    /// One that is OK is neither agreement nor dissent: it may not have seen enough yet.
+    fn alarm_in_alarm(&self) -> Option<&'a Alarm> {
+        self.alarm.filter(|(_, says)| *says == AlarmState::Alarm).map(|(alarm, _)| alarm)
     }
 
     /// All who know say down, for twice as long.

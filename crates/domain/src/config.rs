@@ -48,6 +48,24 @@ pub struct Region {
     pub targets: Targets,
     /// Where it is probed.
     pub endpoint: Endpoint,
+    /// Speaks of it from another region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alarm: Option<Alarm>,
+}
+
+/// A `CloudWatch` alarm that is an independent signal.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Alarm {
+    /// Where it lives.
+    pub region: RegionName,
+    /// Its name there.
+    pub name: String,
+}
+
+impl fmt::Display for Alarm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {}", self.name, self.region)
+    }
 }
 
 /// One DNS name and the regions that can serve it.

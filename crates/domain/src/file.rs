@@ -159,6 +159,18 @@ pub(crate) struct RegionFile {
     pub(crate) cname: Option<DnsName>,
     /// Where it is probed: a name or an address. Default: the first of `a`, `aaaa`, `cname`.
     pub(crate) endpoint: Option<String>,
+    /// An alarm of yours that speaks of this region and lives in another: one more independent signal.
+    pub(crate) alarm: Option<AlarmFile>,
+}
+
+/// A `CloudWatch` alarm, of a metric or composite.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AlarmFile {
+    /// AWS region that it lives in; not the one that it speaks of.
+    pub(crate) region: RegionName,
+    /// Its name there.
+    pub(crate) name: String,
 }
 
 /// What a probe does.

@@ -17,7 +17,8 @@ mod sound;
 mod state;
 
 pub use config::{
-    Config, ConfigHash, Deployment, LabExemption, NativeCheck, NativeChecks, Region, Service, Targets, sha256_hex,
+    Alarm, Config, ConfigHash, Deployment, LabExemption, NativeCheck, NativeChecks, Region, Service, Targets,
+    sha256_hex,
 };
 pub use event::{AuditEntry, AuditKind, ChangeEvent, EVENT_DETAIL_TYPE, EVENT_SOURCE};
 pub use file::config_schema;

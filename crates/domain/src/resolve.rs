@@ -3,10 +3,10 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::{
-    Config, DnsName, Endpoint, Failback, HttpProbe, LabExemption, Mode, NativeReturn, Period, Policy, Preset, Probe,
-    ProbeKind, Region, RegionName, Scheme, Service, Share, Targets, VerdictAs,
+    Alarm, Config, DnsName, Endpoint, Failback, HttpProbe, LabExemption, Mode, NativeReturn, Period, Policy, Preset,
+    Probe, ProbeKind, Region, RegionName, Scheme, Service, Share, Targets, VerdictAs,
     config::NativeCheck,
-    file::{CheckFile, ConfigFile, Kind, LabFile, PolicyFile, ProbeFile, RegionFile, ServiceFile},
+    file::{AlarmFile, CheckFile, ConfigFile, Kind, LabFile, PolicyFile, ProbeFile, RegionFile, ServiceFile},
     place::{
         self, ConfigError, Problems,
         Segment::{self, Index, Key},
@@ -260,7 +260,24 @@ impl RegionFile {
             (None, None, cname) => Endpoint::Name(cname.clone()?),
         };
         let targets = Targets { a: self.a, aaaa: self.aaaa, cname: self.cname };
-        Some(Region { name: self.name, targets, endpoint })
+        let alarm = self.alarm.and_then(|alarm| alarm.resolve(&self.name, &at(path, &[Key("alarm")]), problems));
+        Some(Region { name: self.name, targets, endpoint, alarm })
+    }
+}
+
+impl AlarmFile {
+    fn resolve(self, speaks_of: &RegionName, path: &[Segment], problems: &mut Problems) -> Option<Alarm> {
+        let Self { region, name } = self;
+        if region == *speaks_of {
+            let why = format!("{region} is the region that the alarm speaks of: while that is down, nobody hears it");
+            problems.add(&at(path, &[Key("region")]), why);
+            return None;
+        }
+        if !(1..=255).contains(&name.chars().count()) {
+            problems.add(&at(path, &[Key("name")]), "an alarm's name has 1 to 255 characters");
+            return None;
+        }
+        Some(Alarm { region, name })
     }
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Arming, DnsName, Epoch, Plan, PlanId, RegionName, Service, Slot, plan::fence};
+use crate::{Arming, AuditEntry, DnsName, Epoch, Plan, PlanId, RegionName, Service, Slot, plan::fence};
 
 /// The version of the format written by this build. Format 1 lacks `by_hand`, `unacknowledged` and `recommended`.
 pub const STATE_FORMAT: u32 = 2;
@@ -278,6 +278,10 @@ pub struct ServiceState {
     pub recommended: Option<Box<Plan>>,
     /// Why nothing was done at the last look.
     pub hold_reasons: Vec<HoldReason>,
+    /// What the audit trail and people may not have been told yet: written with what it tells of, so that whoever comes
+    /// after a crash tells it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub untold: Vec<AuditEntry>,
 }
 
 impl ServiceState {
@@ -307,6 +311,7 @@ impl ServiceState {
             unacknowledged: None,
             recommended: None,
             hold_reasons: Vec::new(),
+            untold: Vec::new(),
         }
     }
 

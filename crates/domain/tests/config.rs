@@ -112,6 +112,16 @@ fn each_mistake_names_line_and_key() {
             "name = \"eu-north-1\"",
             "service[0].region[1].name: `eu-north-1` is the control region, which may serve nothing",
         ),
+        (
+            "name = \"us-east-1\"",
+            "name = \"us-east-1\"\nalarm = { region = \"us-east-1\", name = \"errors\" }",
+            "pointsman.toml:16:11: service[0].region[1].alarm.region: us-east-1 is the region that the alarm speaks of",
+        ),
+        (
+            "name = \"us-east-1\"",
+            "name = \"us-east-1\"\nalarm = { region = \"us-west-2\", name = \"\" }",
+            "service[0].region[1].alarm.name: an alarm's name has 1 to 255 characters",
+        ),
         ("\"ap-southeast-2\"]", "]", "pointsman.toml:2:1: observers: 2 given; a quorum needs at least 3"),
         ("\"ap-southeast-2\"", "\"us-west-2\"", "pointsman.toml:2:43: observers[2]: duplicate observer `us-west-2`"),
         ("a = [\"52.95.110.2\"]", "cname = \"us.example.net\"", "a switch would leave the missing type behind"),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error as _;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::panic;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,17 +19,20 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use scenario::aws::AwsFault;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 
 pub use calls::AwsCall;
+pub use interruption::{Interruption, Point};
+pub use written::{Accepted, Written};
 
 use ::route53::InvalidInput;
 
 use self::calls::{Identity, Recording};
 use self::events::Events;
-use self::faults::{Fate, Faults, Harm};
+use self::faults::{Delivery, Fate, Faults, Harm};
+use self::interruption::Interruptions;
 use self::lies::Liars;
 use self::route53::Route53Api;
 use self::xml::ApiError;
@@ -39,10 +43,12 @@ mod calls;
 mod checks;
 mod events;
 mod faults;
+mod interruption;
 mod lies;
 mod records;
 mod refusal;
 mod route53;
+mod written;
 mod xml;
 mod zones;
 
@@ -73,6 +79,7 @@ pub struct Proxy {
     writes: broadcast::Sender<Written>,
     liars: Arc<Liars>,
     faults: Arc<Faults>,
+    interruptions: Arc<Interruptions>,
     _server: AbortOnDropHandle<()>,
 }
 
@@ -87,6 +94,7 @@ impl Proxy {
         let api = Route53Api::new(route53, upstream.clone());
         let liars = Arc::<Liars>::default();
         let faults = Arc::<Faults>::default();
+        let interruptions = Arc::<Interruptions>::default();
         let handler = Arc::new(Handler {
             api,
             events: Events::new(upstream.clone(), Arc::clone(&faults)),
@@ -95,9 +103,10 @@ impl Proxy {
             writes: writes.clone(),
             liars: Arc::clone(&liars),
             faults: Arc::clone(&faults),
+            interruptions: Arc::clone(&interruptions),
         });
         let server = AbortOnDropHandle::new(tokio::spawn(serve(listener, handler)));
-        Ok(Proxy { address, calls, writes, liars, faults, _server: server })
+        Ok(Proxy { address, calls, writes, liars, faults, interruptions, _server: server })
     }
 
     /// What `AWS_ENDPOINT_URL` is set to.
@@ -120,6 +129,11 @@ impl Proxy {
     /// Makes AWS fail by these rules, of a lab's time, and by no others; they keep their places from one time to the next.
     pub fn fail(&self, faults: &BTreeMap<usize, AwsFault>, pace: Pace) {
         self.faults.set(faults, pace);
+    }
+
+    /// Ends a caller, named as in its `User-Agent`, at one of the calls that it makes from now on.
+    pub fn interrupt(&self, caller: &str, interruption: Interruption) {
+        self.interruptions.set(caller.to_owned(), interruption);
     }
 
     /// Every call that has ended so far, in the order of the ends.
@@ -151,48 +165,6 @@ async fn connection(mut stream: TcpStream, handler: Arc<Handler>) {
     }
 }
 
-/// What AWS accepted, and when it was asked to.
-#[derive(Debug, Clone)]
-pub struct Written {
-    /// When.
-    pub at: Moment,
-    /// What.
-    pub what: Accepted,
-}
-
-/// What AWS accepted.
-#[derive(Debug, Clone)]
-pub enum Accepted {
-    /// An object of S3's.
-    Object {
-        /// Its key, escaped as in the path.
-        key: String,
-        /// What is in it.
-        body: Bytes,
-    },
-    /// What people are told.
-    Notice {
-        /// In a line.
-        subject: String,
-        /// In full.
-        message: String,
-    },
-}
-
-impl Accepted {
-    fn of(identity: &Identity, call: &Call) -> Option<Self> {
-        if identity.is("sns", "Publish") {
-            let field = |name: &str| {
-                let found = form_urlencoded::parse(&call.body).find(|(key, _)| key == name);
-                found.map(|(_, value)| value.into_owned()).unwrap_or_default()
-            };
-            return Some(Self::Notice { subject: field("Subject"), message: field("Message") });
-        }
-        let key = call.object_key().filter(|_| call.method == Method::PUT)?;
-        Some(Self::Object { key, body: call.body.clone() })
-    }
-}
-
 /// Why a call gets no answer.
 #[derive(Debug, thiserror::Error)]
 enum Unanswered {
@@ -200,6 +172,8 @@ enum Unanswered {
     Client(#[from] hyper::Error),
     #[error("a fault resets the connection")]
     Fault,
+    #[error("its caller was ended")]
+    Interrupted,
 }
 
 struct Handler {
@@ -210,10 +184,11 @@ struct Handler {
     writes: broadcast::Sender<Written>,
     liars: Arc<Liars>,
     faults: Arc<Faults>,
+    interruptions: Arc<Interruptions>,
 }
 
 impl Handler {
-    async fn handle(&self, request: Request<Incoming>) -> Result<Response<Body>, Unanswered> {
+    async fn handle(self: &Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, Unanswered> {
         let at = Moment::now();
         let (parts, body) = request.into_parts();
         let mut call = Call {
@@ -227,13 +202,22 @@ impl Handler {
         let mut recording = Recording::begin(&self.calls, at, identity.clone());
         let harm = self.faults.harm(&identity, &call);
         recording.injected = harm.injected;
+        let interruption = self.interruptions.due(&identity);
+        if let Some(Interruption { point: Point::BeforeTheEffect, end, .. }) = interruption {
+            end(&identity.operation);
+            return Err(Unanswered::Interrupted);
+        }
         let response = self.answer(at, &identity, &call, harm).await?;
+        if let Some(Interruption { end, .. }) = interruption {
+            end(&identity.operation);
+            return Err(Unanswered::Interrupted);
+        }
         recording.status = Some(response.status());
         Ok(response.map(Full::new))
     }
 
     async fn answer(
-        &self,
+        self: &Arc<Self>,
         at: Moment,
         identity: &Identity,
         call: &Call,
@@ -253,8 +237,21 @@ impl Handler {
                 return Err(Unanswered::Fault);
             }
         }
+        let (handler, asked, called) = (Arc::clone(self), identity.clone(), call.clone());
+        // A task of its own: what has arrived at AWS happens as a whole, whether its caller lives to hear of it or not.
+        let effect = tokio::spawn(async move { handler.take_effect(at, &asked, &called, harm.events).await });
+        let response = match effect.await.map_err(JoinError::try_into_panic) {
+            Ok(response) => response,
+            Err(Ok(panic)) => panic::resume_unwind(panic),
+            // The lab ends.
+            Err(Err(_)) => return Err(Unanswered::Interrupted),
+        };
+        if loses_reply { Err(Unanswered::Fault) } else { Ok(response) }
+    }
+
+    async fn take_effect(&self, at: Moment, identity: &Identity, call: &Call, delivery: Delivery) -> Response<Bytes> {
         let response = if identity.is("events", "PutEvents") {
-            self.events.put(identity, call, harm.events).await
+            self.events.put(identity, call, delivery).await
         } else {
             match self.api.handle(call).await {
                 Some(response) => response,
@@ -268,7 +265,7 @@ impl Handler {
             // Nobody listening is fine: writes are for reports.
             let _ = self.writes.send(Written { at, what });
         }
-        if loses_reply { Err(Unanswered::Fault) } else { Ok(response) }
+        response
     }
 }
 

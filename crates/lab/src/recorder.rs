@@ -27,6 +27,7 @@ pub struct Recorder<'a> {
     bad: BTreeSet<(RegionName, ObserverName)>,
     quorum: BTreeSet<RegionName>,
     answer: Answered,
+    audited: Vec<AuditEntry>,
     plans: BTreeMap<String, (PlanKind, RegionName)>,
     verdicts: Vec<Said>,
     phase: Phase,
@@ -64,6 +65,7 @@ impl<'a> Recorder<'a> {
             bad: BTreeSet::new(),
             quorum: BTreeSet::new(),
             answer: Answered::NotAsked,
+            audited: Vec::new(),
             plans: BTreeMap::new(),
             verdicts: Vec::new(),
             phase: Phase::Steady,
@@ -224,6 +226,11 @@ impl<'a> Recorder<'a> {
 
     /// A controller wrote an audit entry, for something that it did at `t`.
     pub fn audited(&mut self, t: f64, entry: AuditEntry) {
+        // Whoever comes after a crash writes it again.
+        if self.audited.contains(&entry) {
+            return;
+        }
+        self.audited.push(entry.clone());
         match entry.kind {
             AuditKind::Taken { plan } => {
                 let event = match plan.kind {

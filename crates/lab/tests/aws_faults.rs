@@ -162,6 +162,24 @@ async fn every_service_s_throttling_is_throttling_to_the_sdk() {
 }
 
 #[tokio::test]
+async fn r42_a_retry_waits_for_its_turn_too() {
+    const CALLS: usize = 12;
+    let lab = Lab::failing("kind = \"throttle\"").await;
+    // A second of life takes 210 ms: five requests each, and five attempts at each call.
+    let switch = Switch::new(&lab.session().await, 5.0);
+    let asked =
+        futures::future::join_all((0..CALLS).map(async |call| switch.is_in_sync(&format!("C{call}")).await)).await;
+    assert!(asked.iter().all(|asked| matches!(asked, Err(AwsError::Throttled { .. }))), "{asked:?}");
+    let calls = lab.proxy.aws_calls();
+    assert_eq!(calls.len(), 5 * CALLS, "the SDK tries again");
+    let mut at: Vec<_> = calls.iter().map(|call| call.at.instant).collect();
+    at.sort_unstable();
+    // Backing off alone, the last would have come after 2 s at most.
+    let took = at[at.len() - 1] - at[0];
+    assert!(took >= Duration::from_millis(2_200), "{took:?}");
+}
+
+#[tokio::test]
 async fn an_error_of_a_rule_s_choice_is_that_error_to_the_sdk() {
     let lab = Lab::failing("service = \"s3\"\nerror = { statusCode = 403, code = \"AccessDenied\" }").await;
     let store = Store::new(&lab.session().await, &names(), &control());

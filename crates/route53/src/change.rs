@@ -245,7 +245,15 @@ pub fn unknown_check(batch: &[Change], exists: impl Fn(&CheckId) -> bool) -> Opt
     made(batch).filter_map(|set| set.health_check.as_ref()).find(|check| !exists(check))
 }
 
-fn judge_size(batch: &[Change], refusals: &mut Vec<Refusal>) {
+/// Whether these changes are within the limits of one batch (R42).
+#[must_use]
+pub fn fits<'a>(batch: impl IntoIterator<Item = &'a Change>) -> bool {
+    let mut refusals = Vec::new();
+    judge_size(batch, &mut refusals);
+    refusals.is_empty()
+}
+
+fn judge_size<'a>(batch: impl IntoIterator<Item = &'a Change>, refusals: &mut Vec<Refusal>) {
     let (mut records, mut characters) = (0, 0);
     for Change { action, set } in batch {
         let times = if *action == Action::Upsert { 2 } else { 1 };

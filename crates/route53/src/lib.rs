@@ -18,7 +18,7 @@ mod zone;
 mod fixture;
 
 pub use answer::{Answer, Draw, Rrset};
-pub use change::{Action, Change, Key, Policy, Refusal, unknown_check};
+pub use change::{Action, Change, Key, Policy, Refusal, fits, unknown_check};
 pub use check::alarm::{Alarm, AlarmData, AlarmSettings, Comparison, Datapoint, Statistic, UnsupportedAlarm};
 pub use check::settings::{AlarmIdentifier, CheckSettings, Children, Regions};
 pub use check::{

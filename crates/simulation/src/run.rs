@@ -104,6 +104,7 @@ impl<'a> Run<'a> {
             observers: world.config.observers.iter().map(ObserverName::from).collect::<BTreeSet<_>>(),
             sightings: sightings.collect(),
             answering: Answering::Region(service.preferred().name.clone()),
+            alarms: BTreeMap::new(),
             native: service.regions.iter().map(|region| (region.name.clone(), NativeHealth::Healthy)).collect(),
             // Data are in step: a simulated world has none.
             lag: service.regions.iter().map(|region| (region.name.clone(), Period::default())).collect(),

@@ -51,13 +51,17 @@ impl Identity {
     pub(super) fn is(&self, service: &str, operation: &str) -> bool {
         self.service == service && self.operation == operation
     }
+
+    pub(super) fn function(&self) -> Option<&str> {
+        function(&self.user_agent)
+    }
 }
 
 impl AwsCall {
     /// The function of ours that made it, as the SDK's `app/NAME` tells; none: the drill itself or a person.
     #[must_use]
     pub fn function(&self) -> Option<&str> {
-        self.user_agent.split(' ').find_map(|part| part.strip_prefix("app/"))
+        function(&self.user_agent)
     }
 
     /// The same for a report, in seconds of life.
@@ -99,6 +103,10 @@ impl Drop for Recording<'_> {
         let call = AwsCall { at, duration, service, region, operation, status, injected, user_agent };
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call);
     }
+}
+
+fn function(user_agent: &str) -> Option<&str> {
+    user_agent.split(' ').find_map(|part| part.strip_prefix("app/"))
 }
 
 pub(super) fn identify(call: &Call) -> Identity {
