@@ -87,6 +87,11 @@ pub(crate) enum Command {
     Deploy(Deploy),
     /// Take the deployment away; records, checks and zone stay
     Destroy(Destroy),
+    /// The records and health checks that the services need of Route 53
+    #[command(subcommand)]
+    Dns(DnsCommand),
+    /// Whether a failover would work if it had to: exit code 3 when it may not
+    Preflight(Preflight),
     /// Move a service's traffic to another region by hand
     Failover(Failover),
     /// Move a service's traffic back to its preferred region by hand
@@ -97,7 +102,7 @@ pub(crate) enum Command {
     Acknowledge(Acknowledge),
     /// Stop decisions everywhere at once; probing goes on
     Pause(Pause),
-    /// Let decisions go on
+    /// Let decisions, and probing, go on
     Resume(Resume),
     /// Find what is unusual in a table of one's own, as the checkers do in their measurements
     #[command(subcommand)]
@@ -255,6 +260,31 @@ pub(crate) struct Destroy {
     pub(crate) delete_state: bool,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum DnsCommand {
+    /// Show what differs from the configuration, change nothing: exit code 5 when something does, 4 when it may not be changed
+    Plan,
+    /// Make, adopt and mend records and checks, after showing how
+    Apply(DnsApply),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DnsApply {
+    /// Do not ask before going on
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// A safety rule to override, by the code in brackets that a refusal names
+    #[arg(long, value_name = "RULE")]
+    pub(crate) force: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Preflight {
+    /// Also write the findings as continuous integration reads test results
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+}
+
 /// What an order by hand has in common.
 #[derive(Debug, clap::Args)]
 pub(crate) struct OrderOptions {
@@ -315,6 +345,9 @@ pub(crate) struct Pause {
     /// Why; it is kept in the audit trail
     #[arg(long, value_name = "TEXT", default_value = "by hand")]
     pub(crate) reason: String,
+    /// Stop the checkers as well, until `pointsman resume`: nobody watches then
+    #[arg(long)]
+    pub(crate) stop_probing: bool,
 }
 
 #[derive(Debug, clap::Args)]

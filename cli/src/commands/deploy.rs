@@ -1,6 +1,6 @@
 //! `deploy` and `destroy`.
 
-use aws::{Applied, Progress};
+use aws::{Applied, Progress, Records};
 use domain::Config;
 use lab::{
     package::{self, Origin, Source},
@@ -21,6 +21,7 @@ pub(crate) async fn run(global: &Global, args: &args::Deploy, printer: &Printer)
     let target = Target::load(global, printer).await?;
     let Target { config, session, names } = &target;
     printer.line(&format!("deploy stack {} to {}", config.stack, places(config)));
+    printer.line(&price(config));
     confirm(args.yes, "Go on?", printer)?;
     let activity = printer.activity();
     let source = match &args.artifacts {
@@ -61,6 +62,18 @@ pub(crate) async fn destroy(global: &Global, args: &args::Destroy, printer: &Pri
     Ok(exit::DONE)
 }
 
+/// What it will cost a month by list price, a line an item.
+fn price(config: &Config) -> String {
+    if config.speed() > 1.0 {
+        return "in a lab that runs faster than life no list price applies".to_owned();
+    }
+    let cost = report::cost::of(config);
+    let head = format!("a month by the list prices of {} in {}:", cost.as_of, cost.region);
+    let item = |(name, monthly): (&str, report::cost::Usd)| format!("  {:>9}  {name}", monthly.to_string());
+    let items = cost.items.iter().map(|it| (it.name.as_str(), it.monthly)).chain([("all of it", cost.monthly)]);
+    [head].into_iter().chain(items.map(item)).collect::<Vec<_>>().join("\n")
+}
+
 fn places(config: &Config) -> String {
     let observers: Vec<_> = config.observers.iter().map(ToString::to_string).collect();
     format!("{} (control) and {} (observers)", config.control_region, observers.join(", "))
@@ -94,9 +107,13 @@ pub(crate) fn show(activity: &Activity, progress: &Progress) {
             activity.done(&format!("{region} {stack}: {word}"));
         }
         Progress::Checks(count) => activity.done(&format!("route 53: {count} health checks")),
-        Progress::Records { service, made: true } => activity.done(&format!("route 53: records of {service} made")),
-        Progress::Records { service, made: false } => {
-            activity.done(&format!("route 53: records of {service} are there"));
+        Progress::Records { service, found } => {
+            let word = match found {
+                Records::Made => "made",
+                Records::There => "are there",
+                Records::Differ => "differ from the configuration, and stay as they are; see `pointsman dns plan`",
+            };
+            activity.done(&format!("route 53: records of {service} {word}"));
         }
         Progress::Invoked { region, function } => activity.done(&format!("{region} {function}: runs")),
     }

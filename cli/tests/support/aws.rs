@@ -82,6 +82,30 @@ impl Aws {
         configuration["CodeSha256"].as_str().unwrap_or_else(|| panic!("{configuration}")).to_owned()
     }
 
+    /// A call of Route 53 as anybody with a console could make it; `path` is below its version.
+    pub(crate) fn route53(&self, method: &str, path: &str, body: &str) -> String {
+        let headers = [("Content-Type", "text/xml")];
+        let path = format!("/2013-04-01/{path}");
+        let answer = self.call(method, &path, ("route53", "us-east-1"), &headers, body.as_bytes());
+        let said = String::from_utf8_lossy(&answer.body).into_owned();
+        assert!((200..300).contains(&answer.status), "{method} {path}: {said}");
+        said
+    }
+
+    /// Changes one simple A record, or a set whose further elements are `routing`.
+    pub(crate) fn change_a(&self, zone: &str, action: &str, name: &str, routing: &str, (ttl, value): (u32, &str)) {
+        let set = format!(
+            "<Name>{name}.</Name><Type>A</Type>{routing}<TTL>{ttl}</TTL><ResourceRecords><ResourceRecord>\
+             <Value>{value}</Value></ResourceRecord></ResourceRecords>"
+        );
+        let body = format!(
+            "<ChangeResourceRecordSetsRequest xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\"><ChangeBatch>\
+             <Changes><Change><Action>{action}</Action><ResourceRecordSet>{set}</ResourceRecordSet></Change></Changes>\
+             </ChangeBatch></ChangeResourceRecordSetsRequest>"
+        );
+        self.route53("POST", &format!("hostedzone/{zone}/rrset"), &body);
+    }
+
     /// What kinds of things in a region have `word` in their names.
     pub(crate) fn mentions(&self, region: &str, word: &str) -> Vec<&'static str> {
         const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");

@@ -1,19 +1,23 @@
 //! Puts a deployment into an account: checks, artifacts, functions, records, state.
 
+mod records;
+
 use bytes::Bytes;
-use decision::{RecordsError, fence_in, fence_set, record_sets, slots_in};
-use domain::{Config, Deployment, DnsName, RegionName, Service, ServiceState, sha256_hex};
+use decision::RecordsError;
+use domain::{Config, Deployment, DnsName, RegionName, sha256_hex};
 use futures::future::{join_all, try_join_all};
-use route53::{Action, Change};
 
 use crate::{
     Session,
+    dns::DnsError,
     error::{AwsError, failed},
     names::Names,
     stacks::{Applied, ResourceEvent, StackError, Stacks},
-    store::{Store, StoreError, Version},
+    store::{Store, StoreError},
     switch::{Switch, SwitchError},
 };
+
+pub use records::Records;
 
 const ARTIFACTS: &str = include_str!("../../../infra/artifacts.yaml");
 const OBSERVER: &str = include_str!("../../../infra/observer.yaml");
@@ -37,6 +41,9 @@ pub enum DeployError {
     /// The records can't be made from the configuration.
     #[error(transparent)]
     Records(#[from] RecordsError),
+    /// The zone can't be read.
+    #[error(transparent)]
+    Dns(#[from] DnsError),
     /// Somebody else's records stand under the service's name.
     #[error("{service} already has records in zone {zone} that Pointsman did not make")]
     ForeignRecords {
@@ -161,8 +168,8 @@ pub enum Progress {
     Records {
         /// Which.
         service: DnsName,
-        /// Whether they had to be made.
-        made: bool,
+        /// What they were found to be.
+        found: Records,
     },
     /// A function was invoked once and answered.
     Invoked {
@@ -185,6 +192,7 @@ pub async fn deploy(
         return Err(DeployError::LabOnAws);
     }
     let switch = Switch::new(session, config.speed());
+    let zones = records::read(&switch, config).await?;
     let checks = switch.ensure_checks(config).await?;
     progress(Progress::Checks(checks.values().map(|checks| checks.own.len() + 1).sum()));
     let deployment = Deployment { config: config.clone(), checks };
@@ -204,8 +212,8 @@ pub async fn deploy(
 
     let store = Store::new(session, names, &config.control_region);
     for service in &config.services {
-        let made = ensure_records(&switch, &store, &deployment, service).await?;
-        progress(Progress::Records { service: service.name.clone(), made });
+        let found = records::ensure(&switch, &store, &deployment, service, &zones[&service.hosted_zone]).await?;
+        progress(Progress::Records { service: service.name.clone(), found });
     }
     invoke_each(session, names, config, progress).await?;
     Ok(deployment)
@@ -343,56 +351,6 @@ async fn state_bucket(session: &Session, names: &Names, region: &RegionName) -> 
     let watch = |_| ();
     let owned = Stacks::new(session, region, &watch).owns(&names.stack("control"), "State").await?;
     Ok(if exists && !owned { "existing" } else { "create" })
-}
-
-/// Makes a service's records and state where there are none. Records that exist are never touched here:
-/// they may show a failover, and that is no drift.
-async fn ensure_records(
-    switch: &Switch,
-    store: &Store,
-    deployment: &Deployment,
-    service: &Service,
-) -> Result<bool, DeployError> {
-    let checks = &deployment.checks[&service.name];
-    let found = switch.record_sets(service).await?;
-    let fence = fence_in(service, &found);
-    let fresh = ServiceState::new(service);
-    let state = store.state(&service.name).await?;
-    let made = match (&fence, found.is_empty()) {
-        (Some(_), _) => false,
-        (None, true) => {
-            let state = state.as_ref().map_or(&fresh, |(state, _)| state);
-            let create = |set| Change { action: Action::Create, set };
-            let batch: Vec<_> = record_sets(service, &state.slots, checks)?
-                .into_iter()
-                .chain([fence_set(service, &state.fence)])
-                .map(create)
-                .collect();
-            switch.change(&service.hosted_zone, &batch, "pointsman deploy").await?;
-            true
-        }
-        (None, false) => {
-            let zone = service.hosted_zone.to_string();
-            return Err(DeployError::ForeignRecords { service: service.name.clone(), zone });
-        }
-    };
-    if state.is_none() {
-        // The zone may be older than the state: what it says is what is.
-        let mut state = fresh;
-        if let (Some(fence), Some(slots)) = (fence, slots_in(service, &found, checks)) {
-            state.epoch = domain::fence_epoch(&fence).unwrap_or_default();
-            state.active = slots[0].region.clone();
-            state.phase = if state.active == service.preferred().name {
-                domain::Phase::Steady
-            } else {
-                domain::Phase::FailedOver
-            };
-            state.slots = slots;
-            state.fence = fence;
-        }
-        store.save(&state, &Version::Absent).await?;
-    }
-    Ok(made)
 }
 
 /// Starts each function once: a function that can't read its configuration says so now, not at 3 a.m.
