@@ -245,6 +245,9 @@ pub(crate) struct Deploy {
     /// Do not ask before going on
     #[arg(long)]
     pub(crate) yes: bool,
+    /// New code for the functions that are deployed, and nothing else
+    #[arg(long)]
+    pub(crate) code_only: bool,
     /// Functions built elsewhere: DIR/checker/bootstrap and DIR/failover/bootstrap
     #[arg(long, value_name = "DIR")]
     pub(crate) artifacts: Option<PathBuf>,

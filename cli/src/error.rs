@@ -164,6 +164,7 @@ fn deploy_code(error: &DeployError) -> exit::Code {
     match error {
         DeployError::ForeignRecords { .. } | DeployError::LabOnAws | DeployError::Records(_) => exit::USAGE,
         DeployError::Function { .. } | DeployError::Store(StoreError::State { .. }) => exit::UNEXPECTED,
+        DeployError::OtherCode { .. } => exit::DRIFT,
         DeployError::Dns(error) => dns_code(error),
         DeployError::Aws(_) | DeployError::Stack(_) | DeployError::Store(_) | DeployError::Switch(_) => exit::AWS,
     }

@@ -25,6 +25,7 @@ const SCENARIO: &str = include_str!("../../scenarios/region-outage.toml");
 
 on_both!(
     what_is_deployed_again_is_what_runs,
+    new_code_alone_is_taken_up_by_every_function,
     what_is_destroyed_is_gone,
     an_emulator_that_forgot_everything_is_deployed_to_again,
 );
@@ -54,6 +55,21 @@ fn what_is_deployed_again_is_what_runs(emulator: Emulator) {
         (status.code() == Some(0)).then(|| status.json()[0].take())
     });
     assert_eq!((&status["active"], &status["epoch"]), (&Value::from(FIRST), &Value::from(0)), "{status:#}");
+    assert_eq!(lab.answering(), Some(FIRST));
+}
+
+fn new_code_alone_is_taken_up_by_every_function(emulator: Emulator) {
+    let _trial = emulator.tries("deploy --code-only");
+    let lab = Lab::up(emulator, SCENARIO, 4);
+    let codes = || {
+        let checkers = OBSERVERS.map(|region| lab.aws().code(region, "pointsman-checker"));
+        [&checkers[..], &[lab.aws().code(CONTROL_REGION, "pointsman-failover")]].concat()
+    };
+    let before = codes();
+    let artifacts = changed_code(&lab);
+    let deployed = lab.run(&["deploy", "--code-only", "--yes", "--artifacts", artifacts.to_str().unwrap()]).exits(0);
+    assert_eq!(deployed.stderr.matches(": runs the new code").count(), 4, "{deployed}");
+    assert!(codes().iter().zip(&before).all(|(now, before)| now != before), "{before:?}, then {:?}", codes());
     assert_eq!(lab.answering(), Some(FIRST));
 }
 

@@ -21,13 +21,13 @@ pub(crate) async fn run(global: &Global, args: &args::Deploy, printer: &Printer)
     let target = Target::load(global, printer).await?;
     let Target { config, session, names } = &target;
     printer.line(&format!("deploy stack {} to {}", config.stack, places(config)));
+    if args.code_only {
+        return code_only(&target, args, printer).await;
+    }
     printer.line(&price(config));
     confirm(args.yes, "Go on?", printer)?;
     let activity = printer.activity();
-    let source = match &args.artifacts {
-        Some(folder) => Source::Artifacts(folder.clone()),
-        None => Source::find()?,
-    };
+    let source = source(args)?;
     let work = async {
         let built = package::locate(&source, &|line| activity.doing(line)).await?;
         activity.done(&format!("functions: {}", origin(&built.origin)));
@@ -41,6 +41,33 @@ pub(crate) async fn run(global: &Global, args: &args::Deploy, printer: &Printer)
         format!("deployed; `pointsman status` shows what is seen (configuration {})", deployment.config.hash())
     });
     Ok(exit::DONE)
+}
+
+async fn code_only(target: &Target, args: &args::Deploy, printer: &Printer) -> Result<exit::Code, CliError> {
+    let deployed = target.deployed().await?;
+    confirm(args.yes, "Give the functions new code?", printer)?;
+    let activity = printer.activity();
+    let source = source(args)?;
+    let work = async {
+        let built = package::locate(&source, &|line| activity.doing(line)).await?;
+        activity.done(&format!("functions: {}", origin(&built.origin)));
+        let release = release(&built)?;
+        aws::deploy_code(&deployed, &release, &|progress| show(&activity, &progress)).await?;
+        Ok(release)
+    };
+    let release = signals::or_interrupted(work).await?;
+    activity.finish();
+    let result = json!({ "stack": target.config.stack, "config": deployed.hash,
+                         "code": { "checker": release.checker.sha256, "failover": release.failover.sha256 } });
+    printer.result(&result, || "every function runs the new code; the configuration is what it was".to_owned());
+    Ok(exit::DONE)
+}
+
+fn source(args: &args::Deploy) -> Result<Source, CliError> {
+    Ok(match &args.artifacts {
+        Some(folder) => Source::Artifacts(folder.clone()),
+        None => Source::find()?,
+    })
 }
 
 pub(crate) async fn destroy(global: &Global, args: &args::Destroy, printer: &Printer) -> Result<exit::Code, CliError> {
@@ -115,6 +142,7 @@ pub(crate) fn show(activity: &Activity, progress: &Progress) {
             };
             activity.done(&format!("route 53: records of {service} {word}"));
         }
+        Progress::Code { region, function } => activity.done(&format!("{region} {function}: runs the new code")),
         Progress::Invoked { region, function } => activity.done(&format!("{region} {function}: runs")),
     }
 }

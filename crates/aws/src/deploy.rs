@@ -1,5 +1,6 @@
 //! Puts a deployment into an account: checks, artifacts, functions, records, state.
 
+mod code;
 mod records;
 
 use bytes::Bytes;
@@ -17,6 +18,7 @@ use crate::{
     switch::{Switch, SwitchError},
 };
 
+pub use code::deploy_code;
 pub use records::Records;
 
 const ARTIFACTS: &str = include_str!("../../../infra/artifacts.yaml");
@@ -62,6 +64,18 @@ pub enum DeployError {
         /// What it says.
         why: String,
     },
+    /// It does not run the code that it was given.
+    #[error("{function} in {region} runs other code than it was given: {found} rather than {wanted}")]
+    OtherCode {
+        /// Its name.
+        function: String,
+        /// Where.
+        region: RegionName,
+        /// The code's hash as Lambda has it, base64.
+        found: String,
+        /// As it should be.
+        wanted: String,
+    },
     /// A lab's configuration is not for AWS.
     #[error("the configuration has a lab's exemption, and there is no --endpoint-url: loopback is not probed from AWS")]
     LabOnAws,
@@ -74,6 +88,13 @@ pub struct Code {
     pub zip: Bytes,
     /// Its SHA-256, hexadecimal.
     pub sha256: String,
+}
+
+impl Code {
+    /// Where it lies in a region's artifact bucket.
+    fn key(&self, function: &str) -> String {
+        format!("code/{function}-{}.zip", &self.sha256[..32])
+    }
 }
 
 /// What to deploy.
@@ -171,6 +192,13 @@ pub enum Progress {
         /// What they were found to be.
         found: Records,
     },
+    /// A function runs new code.
+    Code {
+        /// Where.
+        region: RegionName,
+        /// Which.
+        function: String,
+    },
     /// A function was invoked once and answered.
     Invoked {
         /// Where.
@@ -239,11 +267,11 @@ impl<'a> Artifacts<'a> {
     }
 
     fn checker_key(&self) -> String {
-        format!("code/checker-{}.zip", &self.release.checker.sha256[..32])
+        self.release.checker.key("checker")
     }
 
     fn failover_key(&self) -> String {
-        format!("code/failover-{}.zip", &self.release.failover.sha256[..32])
+        self.release.failover.key("failover")
     }
 
     /// Each region gets what runs there.
@@ -260,19 +288,7 @@ impl<'a> Artifacts<'a> {
         let stacks = Stacks::new(session, region, &watch);
         let applied = stacks.apply(&stack, ARTIFACTS, &[("Stack", names.bus())]).await?;
         progress(Progress::Stack { region: region.clone(), stack, applied });
-        let s3 = session.s3(region);
-        let bucket = names.artifacts(region);
-        let put = |key: String, body: Bytes| {
-            let (s3, bucket) = (&s3, &bucket);
-            async move {
-                let there = s3.head_object().bucket(bucket).key(&key).send().await.is_ok();
-                if !there {
-                    let put = s3.put_object().bucket(bucket).key(&key).body(body.into());
-                    put.send().await.map_err(failed("PutObject"))?;
-                }
-                Ok::<_, AwsError>(())
-            }
-        };
+        let put = |key, body| put_once(session, names, region, key, body);
         put(self.config_key.clone(), self.config.clone()).await?;
         if config.observers.contains(region) {
             put(self.checker_key(), self.release.checker.zip.clone()).await?;
@@ -282,6 +298,22 @@ impl<'a> Artifacts<'a> {
         }
         Ok(())
     }
+}
+
+/// Puts an object into a region's artifact bucket, unless what is named by its content is there already.
+async fn put_once(
+    session: &Session,
+    names: &Names,
+    region: &RegionName,
+    key: String,
+    body: Bytes,
+) -> Result<(), AwsError> {
+    let (s3, bucket) = (session.s3(region), names.artifacts(region));
+    if s3.head_object().bucket(&bucket).key(&key).send().await.is_err() {
+        let put = s3.put_object().bucket(bucket).key(key).body(body.into());
+        put.send().await.map_err(failed("PutObject"))?;
+    }
+    Ok(())
 }
 
 async fn observer_stack(

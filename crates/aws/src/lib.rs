@@ -23,7 +23,9 @@ mod switch;
 
 pub use alarms::Alarms;
 pub use controller::{Controller, Look, OrderError, TickError};
-pub use deploy::{Architecture, Code, DeployError, Progress, Records, Release, Schedule, deploy, invoke, start};
+pub use deploy::{
+    Architecture, Code, DeployError, Progress, Records, Release, Schedule, deploy, deploy_code, invoke, start,
+};
 pub use destroy::{Destroy, destroy};
 pub use dns::{AppliedDns, DnsError, DnsPlan, FORCEABLE, ServiceDns, apply_dns, plan_dns};
 pub use error::AwsError;
