@@ -245,8 +245,11 @@ pub(crate) struct Deploy {
     /// Do not ask before going on
     #[arg(long)]
     pub(crate) yes: bool,
-    /// New code for the functions that are deployed, and nothing else
+    /// Show what would change, change nothing: exit code 5 when something would
     #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// New code for the functions that are deployed, and nothing else
+    #[arg(long, conflicts_with = "dry_run")]
     pub(crate) code_only: bool,
     /// Functions built elsewhere: DIR/checker/bootstrap and DIR/failover/bootstrap
     #[arg(long, value_name = "DIR")]

@@ -35,6 +35,8 @@ pub(crate) enum CliError {
     Start(#[from] StartError),
     #[error(transparent)]
     Deploy(#[from] DeployError),
+    #[error("stack {stack} would replace or remove the state bucket, with every service's state and the audit trail")]
+    StateLost { stack: String },
     #[error(transparent)]
     Dns(#[from] DnsError),
     #[error(transparent)]
@@ -87,7 +89,7 @@ impl CliError {
             | Self::Table { .. }
             | Self::Cell { .. }
             | Self::Drill(DrillError::Nothing(_)) => exit::USAGE,
-            Self::Order(OrderError::Refused(_)) => exit::REFUSED,
+            Self::Order(OrderError::Refused(_)) | Self::StateLost { .. } => exit::REFUSED,
             Self::NotVerified { .. } | Self::Drill(DrillError::NotSteady { .. }) => exit::UNHEALTHY,
             Self::Aws(_) | Self::Remote(_) | Self::Drill(DrillError::Switch(_)) => exit::AWS,
             Self::Start(error) | Self::Drill(DrillError::Start(error)) => start_code(error),
@@ -126,6 +128,9 @@ impl CliError {
             }
             Self::Order(OrderError::Refused(_)) => {
                 "no --force overrides all of these rules; `pointsman status --explain` shows where things stand"
+            }
+            Self::StateLost { .. } => {
+                "nothing was changed; a stack of another name is another deployment: `stack` in pointsman.toml"
             }
             Self::NotVerified { .. } => "`pointsman status --explain` shows what answers now",
             Self::Aws(error) | Self::Start(StartError::Aws(error)) | Self::Deploy(DeployError::Aws(error)) => {

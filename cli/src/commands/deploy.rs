@@ -1,6 +1,6 @@
 //! `deploy` and `destroy`.
 
-use aws::{Applied, Progress, Records};
+use aws::{Applied, Preview, Progress, Records};
 use domain::Config;
 use lab::{
     package::{self, Origin, Source},
@@ -25,14 +25,37 @@ pub(crate) async fn run(global: &Global, args: &args::Deploy, printer: &Printer)
         return code_only(&target, args, printer).await;
     }
     printer.line(&price(config));
-    confirm(args.yes, "Go on?", printer)?;
-    let activity = printer.activity();
     let source = source(args)?;
-    let work = async {
+    let activity = printer.activity();
+    let built = signals::or_interrupted(async {
         let built = package::locate(&source, &|line| activity.doing(line)).await?;
         activity.done(&format!("functions: {}", origin(&built.origin)));
+        Ok(built)
+    });
+    let release = release(&built.await?)?;
+    // Where nobody is asked, nobody reads what would change.
+    if args.dry_run || !args.yes {
+        activity.doing("asking CloudFormation what would change");
+        let preview =
+            signals::or_interrupted(async { Ok(aws::preview(session, names, config, &release).await?) }).await?;
+        activity.finish();
+        if args.dry_run {
+            printer.result(&json!({ "applied": false, "stacks": preview.stacks }), || changes(&preview));
+        } else {
+            printer.line(&changes(&preview));
+        }
+        if let Some(stack) = preview.replacing_the_state().next() {
+            return Err(CliError::StateLost { stack: stack.stack.clone() });
+        }
+        if args.dry_run {
+            return Ok(if preview.is_needed() { exit::DRIFT } else { exit::DONE });
+        }
+    }
+    confirm(args.yes, "Go on?", printer)?;
+    let activity = printer.activity();
+    let work = async {
         let progress = |progress| show(&activity, &progress);
-        Ok(aws::deploy(session, names, config, &release(&built)?, &progress).await?)
+        Ok(aws::deploy(session, names, config, &release, &progress).await?)
     };
     let deployment = signals::or_interrupted(work).await?;
     activity.finish();
@@ -41,6 +64,22 @@ pub(crate) async fn run(global: &Global, args: &args::Deploy, printer: &Printer)
         format!("deployed; `pointsman status` shows what is seen (configuration {})", deployment.config.hash())
     });
     Ok(exit::DONE)
+}
+
+/// A preview in words: stacks that stay as they are aside.
+fn changes(preview: &Preview) -> String {
+    let mut lines = Vec::new();
+    for stack in preview.stacks.iter().filter(|stack| stack.action != "leave") {
+        lines.push(format!("{} {} in {}", stack.action, stack.stack, stack.region));
+        lines.extend(stack.changes.iter().map(|change| {
+            let replaced = if change.replaces { ", which is replaced" } else { "" };
+            format!("  {:<6} {} ({}){replaced}", change.action, change.resource, change.kind)
+        }));
+    }
+    if lines.is_empty() {
+        lines.push("no stack changes".to_owned());
+    }
+    lines.join("\n")
 }
 
 async fn code_only(target: &Target, args: &args::Deploy, printer: &Printer) -> Result<exit::Code, CliError> {

@@ -1,11 +1,13 @@
 //! Puts a deployment into an account: checks, artifacts, functions, records, state.
 
 mod code;
+mod preview;
 mod records;
+mod wanted;
 
 use bytes::Bytes;
 use decision::RecordsError;
-use domain::{Config, Deployment, DnsName, RegionName, sha256_hex};
+use domain::{Config, Deployment, DnsName, RegionName};
 use futures::future::{join_all, try_join_all};
 
 use crate::{
@@ -13,17 +15,15 @@ use crate::{
     dns::DnsError,
     error::{AwsError, failed},
     names::Names,
-    stacks::{Applied, ResourceEvent, StackError, Stacks},
+    stacks::{Applied, ResourceEvent, StackError},
     store::{Store, StoreError},
     switch::{Switch, SwitchError},
 };
 
 pub use code::deploy_code;
+pub use preview::{Preview, StackPreview, preview};
 pub use records::Records;
-
-const ARTIFACTS: &str = include_str!("../../../infra/artifacts.yaml");
-const OBSERVER: &str = include_str!("../../../infra/observer.yaml");
-const CONTROL: &str = include_str!("../../../infra/control.yaml");
+use wanted::Wanted;
 
 /// Why a deployment is not whole. Running it again goes on from where it stopped.
 #[derive(Debug, thiserror::Error)]
@@ -106,16 +106,6 @@ pub struct Release {
     pub failover: Code,
     /// What both are compiled for.
     pub architecture: Architecture,
-}
-
-/// A function's template, with what a lab adds to its environment.
-fn template(template: &str, config: &Config) -> String {
-    const VARIABLES: &str = "        Variables:\n";
-    // A JSON string is a YAML string too.
-    let line = |(name, value): (&String, &String)| format!("          {name}: {}\n", serde_json::json!(value));
-    let added = config.lab.iter().flat_map(|lab| lab.environment.iter().map(line));
-    let variables: String = [VARIABLES.to_owned()].into_iter().chain(added).collect();
-    template.replace(VARIABLES, &variables)
 }
 
 /// What a function is compiled for.
@@ -225,18 +215,16 @@ pub async fn deploy(
     progress(Progress::Checks(checks.values().map(|checks| checks.own.len() + 1).sum()));
     let deployment = Deployment { config: config.clone(), checks };
 
-    let artifacts = Artifacts::of(&deployment, release);
-    try_join_all(regions(config).map(|region| {
-        let artifacts = &artifacts;
-        async move { artifacts.put(session, names, config, region, progress).await }
+    let wanted = Wanted::of(session, names, &deployment, release).await?;
+    try_join_all(wanted.artifacts.iter().map(|stack| {
+        let wanted = &wanted;
+        async move {
+            stack.apply(session, progress).await?;
+            wanted.put(session, names, &stack.region).await
+        }
     }))
     .await?;
-    let control = async { control_stack(session, names, config, release, &artifacts, progress).await };
-    let observers = try_join_all(config.observers.iter().map(|region| {
-        let artifacts = &artifacts;
-        async move { observer_stack(session, names, config, region, release, artifacts, progress).await }
-    }));
-    tokio::try_join!(control, observers)?;
+    try_join_all(wanted.functions.iter().map(|stack| stack.apply(session, progress))).await?;
 
     let store = Store::new(session, names, &config.control_region);
     for service in &config.services {
@@ -250,54 +238,6 @@ pub async fn deploy(
 fn regions(config: &Config) -> impl Iterator<Item = &RegionName> {
     let control = Some(&config.control_region).filter(|control| !config.observers.contains(control));
     config.observers.iter().chain(control)
-}
-
-/// What lies in each region's artifact bucket, by content hash.
-struct Artifacts<'a> {
-    config: Bytes,
-    config_key: String,
-    release: &'a Release,
-}
-
-impl<'a> Artifacts<'a> {
-    fn of(deployment: &Deployment, release: &'a Release) -> Self {
-        let config = serde_json::to_vec(deployment).expect("a deployment is plain data");
-        let config_key = format!("config/{}.json", &sha256_hex(&config)[..32]);
-        Self { config: config.into(), config_key, release }
-    }
-
-    fn checker_key(&self) -> String {
-        self.release.checker.key("checker")
-    }
-
-    fn failover_key(&self) -> String {
-        self.release.failover.key("failover")
-    }
-
-    /// Each region gets what runs there.
-    async fn put(
-        &self,
-        session: &Session,
-        names: &Names,
-        config: &Config,
-        region: &RegionName,
-        progress: &(dyn Fn(Progress) + Sync),
-    ) -> Result<(), DeployError> {
-        let stack = names.stack("artifacts");
-        let watch = |event| progress(Progress::Resource(event));
-        let stacks = Stacks::new(session, region, &watch);
-        let applied = stacks.apply(&stack, ARTIFACTS, &[("Stack", names.bus())]).await?;
-        progress(Progress::Stack { region: region.clone(), stack, applied });
-        let put = |key, body| put_once(session, names, region, key, body);
-        put(self.config_key.clone(), self.config.clone()).await?;
-        if config.observers.contains(region) {
-            put(self.checker_key(), self.release.checker.zip.clone()).await?;
-        }
-        if config.control_region == *region {
-            put(self.failover_key(), self.release.failover.zip.clone()).await?;
-        }
-        Ok(())
-    }
 }
 
 /// Puts an object into a region's artifact bucket, unless what is named by its content is there already.
@@ -314,75 +254,6 @@ async fn put_once(
         put.send().await.map_err(failed("PutObject"))?;
     }
     Ok(())
-}
-
-async fn observer_stack(
-    session: &Session,
-    names: &Names,
-    config: &Config,
-    region: &RegionName,
-    release: &Release,
-    artifacts: &Artifacts<'_>,
-    progress: &(dyn Fn(Progress) + Sync),
-) -> Result<(), DeployError> {
-    let stack = names.stack("observer");
-    let watch = |event| progress(Progress::Resource(event));
-    let parameters = [
-        ("Stack", names.bus()),
-        ("ControlRegion", config.control_region.to_string()),
-        ("CodeKey", artifacts.checker_key()),
-        ("ConfigKey", artifacts.config_key.clone()),
-        ("Architecture", release.architecture.as_str().to_owned()),
-        ("Schedule", Schedule::of(config).as_str().to_owned()),
-    ];
-    let applied = Stacks::new(session, region, &watch).apply(&stack, &template(OBSERVER, config), &parameters).await?;
-    progress(Progress::Stack { region: region.clone(), stack, applied });
-    Ok(())
-}
-
-async fn control_stack(
-    session: &Session,
-    names: &Names,
-    config: &Config,
-    release: &Release,
-    artifacts: &Artifacts<'_>,
-    progress: &(dyn Fn(Progress) + Sync),
-) -> Result<(), DeployError> {
-    let stack = names.stack("control");
-    let region = &config.control_region;
-    let watch = |event| progress(Progress::Resource(event));
-    let mut zones: Vec<_> =
-        config.services.iter().map(|s| format!("arn:aws:route53:::hostedzone/{}", s.hosted_zone)).collect();
-    zones.sort();
-    zones.dedup();
-    let records: Vec<_> = config
-        .services
-        .iter()
-        .flat_map(decision::names)
-        .map(|name| name.to_api().trim_end_matches('.').to_owned())
-        .collect();
-    let parameters = [
-        ("Stack", names.bus()),
-        ("CodeKey", artifacts.failover_key()),
-        ("ConfigKey", artifacts.config_key.clone()),
-        ("HostedZones", zones.join(",")),
-        ("RecordNames", records.join(",")),
-        ("Architecture", release.architecture.as_str().to_owned()),
-        ("Schedule", Schedule::of(config).as_str().to_owned()),
-        ("StateBucket", state_bucket(session, names, region).await?.to_owned()),
-    ];
-    let applied = Stacks::new(session, region, &watch).apply(&stack, &template(CONTROL, config), &parameters).await?;
-    progress(Progress::Stack { region: region.clone(), stack, applied });
-    Ok(())
-}
-
-/// A state bucket that an earlier deployment left behind is taken over, not made again.
-async fn state_bucket(session: &Session, names: &Names, region: &RegionName) -> Result<&'static str, DeployError> {
-    let bucket = names.state(region);
-    let exists = session.s3(region).head_bucket().bucket(&bucket).send().await.is_ok();
-    let watch = |_| ();
-    let owned = Stacks::new(session, region, &watch).owns(&names.stack("control"), "State").await?;
-    Ok(if exists && !owned { "existing" } else { "create" })
 }
 
 /// Starts each function once: a function that can't read its configuration says so now, not at 3 a.m.

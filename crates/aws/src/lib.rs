@@ -24,7 +24,8 @@ mod switch;
 pub use alarms::Alarms;
 pub use controller::{Controller, Look, OrderError, TickError};
 pub use deploy::{
-    Architecture, Code, DeployError, Progress, Records, Release, Schedule, deploy, deploy_code, invoke, start,
+    Architecture, Code, DeployError, Preview, Progress, Records, Release, Schedule, StackPreview, deploy, deploy_code,
+    invoke, preview, start,
 };
 pub use destroy::{Destroy, destroy};
 pub use dns::{AppliedDns, DnsError, DnsPlan, FORCEABLE, ServiceDns, apply_dns, plan_dns};
@@ -37,6 +38,6 @@ pub use remote::{RemoteError, check_remote};
 pub use report::{Bus, Cloudwatch, Metrics};
 pub use schedules::{Probing, set_probing};
 pub use session::{Session, SessionOptions};
-pub use stacks::{Applied, ResourceEvent, StackError};
+pub use stacks::{Applied, ResourceChange, ResourceEvent, StackError};
 pub use store::{Store, StoreError, Version, Write};
 pub use switch::{Switch, SwitchError};
