@@ -87,6 +87,11 @@ pub(crate) enum Command {
     Deploy(Deploy),
     /// Take the deployment away; records, checks and zone stay
     Destroy(Destroy),
+    /// The records and health checks that the services need of Route 53
+    #[command(subcommand)]
+    Dns(DnsCommand),
+    /// Whether a failover would work if it had to: exit code 3 when it may not
+    Preflight(Preflight),
     /// Move a service's traffic to another region by hand
     Failover(Failover),
     /// Move a service's traffic back to its preferred region by hand
@@ -97,7 +102,7 @@ pub(crate) enum Command {
     Acknowledge(Acknowledge),
     /// Stop decisions everywhere at once; probing goes on
     Pause(Pause),
-    /// Let decisions go on
+    /// Let decisions, and probing, go on
     Resume(Resume),
     /// Find what is unusual in a table of one's own, as the checkers do in their measurements
     #[command(subcommand)]
@@ -240,6 +245,12 @@ pub(crate) struct Deploy {
     /// Do not ask before going on
     #[arg(long)]
     pub(crate) yes: bool,
+    /// Show what would change, change nothing: exit code 5 when something would
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// New code for the functions that are deployed, and nothing else
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) code_only: bool,
     /// Functions built elsewhere: DIR/checker/bootstrap and DIR/failover/bootstrap
     #[arg(long, value_name = "DIR")]
     pub(crate) artifacts: Option<PathBuf>,
@@ -253,6 +264,31 @@ pub(crate) struct Destroy {
     /// Delete the state bucket with its audit trail too
     #[arg(long)]
     pub(crate) delete_state: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DnsCommand {
+    /// Show what differs from the configuration, change nothing: exit code 5 when something does, 4 when it may not be changed
+    Plan,
+    /// Make, adopt and mend records and checks, after showing how
+    Apply(DnsApply),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DnsApply {
+    /// Do not ask before going on
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// A safety rule to override, by the code in brackets that a refusal names
+    #[arg(long, value_name = "RULE")]
+    pub(crate) force: Vec<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Preflight {
+    /// Also write the findings as continuous integration reads test results
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
 }
 
 /// What an order by hand has in common.
@@ -315,6 +351,9 @@ pub(crate) struct Pause {
     /// Why; it is kept in the audit trail
     #[arg(long, value_name = "TEXT", default_value = "by hand")]
     pub(crate) reason: String,
+    /// Stop the checkers as well, until `pointsman resume`: nobody watches then
+    #[arg(long)]
+    pub(crate) stop_probing: bool,
 }
 
 #[derive(Debug, clap::Args)]

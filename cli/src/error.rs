@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use anomaly::AnomalyError;
-use aws::{AwsError, DeployError, OrderError, RemoteError, StartError, StoreError, SwitchError, TickError};
+use aws::{
+    AwsError, DeployError, DnsError, FORCEABLE, OrderError, RemoteError, StartError, StoreError, SwitchError, TickError,
+};
 use domain::{ConfigError, HoldCode};
 use lab::{drill::DrillError, package::PackageError, region::RegionError, stage::StageError};
 use probe::ProbeError;
@@ -33,6 +35,10 @@ pub(crate) enum CliError {
     Start(#[from] StartError),
     #[error(transparent)]
     Deploy(#[from] DeployError),
+    #[error("stack {stack} would replace or remove the state bucket, with every service's state and the audit trail")]
+    StateLost { stack: String },
+    #[error(transparent)]
+    Dns(#[from] DnsError),
     #[error(transparent)]
     Tick(#[from] TickError),
     #[error(transparent)]
@@ -83,11 +89,12 @@ impl CliError {
             | Self::Table { .. }
             | Self::Cell { .. }
             | Self::Drill(DrillError::Nothing(_)) => exit::USAGE,
-            Self::Order(OrderError::Refused(_)) => exit::REFUSED,
+            Self::Order(OrderError::Refused(_)) | Self::StateLost { .. } => exit::REFUSED,
             Self::NotVerified { .. } | Self::Drill(DrillError::NotSteady { .. }) => exit::UNHEALTHY,
             Self::Aws(_) | Self::Remote(_) | Self::Drill(DrillError::Switch(_)) => exit::AWS,
             Self::Start(error) | Self::Drill(DrillError::Start(error)) => start_code(error),
             Self::Deploy(error) => deploy_code(error),
+            Self::Dns(error) => dns_code(error),
             Self::Tick(error) | Self::Order(OrderError::Tick(error)) => tick_code(error),
             Self::Stage(error) | Self::Drill(DrillError::Stage(error)) => stage_code(error),
             Self::Write { .. }
@@ -122,6 +129,9 @@ impl CliError {
             Self::Order(OrderError::Refused(_)) => {
                 "no --force overrides all of these rules; `pointsman status --explain` shows where things stand"
             }
+            Self::StateLost { .. } => {
+                "nothing was changed; a stack of another name is another deployment: `stack` in pointsman.toml"
+            }
             Self::NotVerified { .. } => "`pointsman status --explain` shows what answers now",
             Self::Aws(error) | Self::Start(StartError::Aws(error)) | Self::Deploy(DeployError::Aws(error)) => {
                 error.hint()
@@ -132,9 +142,10 @@ impl CliError {
             }
             Self::Deploy(DeployError::LabOnAws) => "name the lab with --endpoint-url, or take the lab's exemption out",
             Self::Deploy(DeployError::ForeignRecords { .. }) => {
-                "move them away first; adopting records in place comes with `pointsman dns`"
+                "`pointsman dns plan` shows whether they can be adopted in place, `pointsman dns apply` does it; then deploy again"
             }
             Self::Deploy(DeployError::Store(StoreError::State { .. })) => STATE_HINT,
+            Self::Dns(error) | Self::Deploy(DeployError::Dns(error)) => return dns_hint(error),
             Self::Tick(error) | Self::Order(OrderError::Tick(error)) => return tick_hint(error),
             Self::Scenario(_) => "`pointsman schema scenario` prints every key that there is",
             Self::Table { .. } => "a line of names comes first, and every line has as many cells",
@@ -158,8 +169,38 @@ fn deploy_code(error: &DeployError) -> exit::Code {
     match error {
         DeployError::ForeignRecords { .. } | DeployError::LabOnAws | DeployError::Records(_) => exit::USAGE,
         DeployError::Function { .. } | DeployError::Store(StoreError::State { .. }) => exit::UNEXPECTED,
+        DeployError::OtherCode { .. } => exit::DRIFT,
+        DeployError::Dns(error) => dns_code(error),
         DeployError::Aws(_) | DeployError::Stack(_) | DeployError::Store(_) | DeployError::Switch(_) => exit::AWS,
     }
+}
+
+fn dns_code(error: &DnsError) -> exit::Code {
+    match error {
+        DnsError::Refused(_) | DnsError::Moved(_) => exit::REFUSED,
+        DnsError::Records(_) | DnsError::NoApex(_) => exit::USAGE,
+        DnsError::Store(StoreError::State { .. }) => exit::UNEXPECTED,
+        DnsError::Aws(_) | DnsError::Store(_) | DnsError::Switch(_) => exit::AWS,
+    }
+}
+
+fn dns_hint(error: &DnsError) -> Option<String> {
+    let hint = match error {
+        DnsError::Refused(remarks) if remarks.iter().all(|remark| remark.code == FORCEABLE) => {
+            "a rule can be overridden by its code in brackets: --force CODE"
+        }
+        DnsError::Refused(_) => {
+            "`pointsman dns plan` shows what is there; settle it there or in the configuration first"
+        }
+        DnsError::Moved(_) => "run it again; nothing of it was done but the health checks",
+        DnsError::Store(StoreError::State { .. }) => STATE_HINT,
+        DnsError::Aws(error) | DnsError::Store(StoreError::Aws(error)) | DnsError::Switch(SwitchError::Aws(error)) => {
+            error.hint()
+        }
+        DnsError::NoApex(_) => "`hosted_zone` names the zone's id",
+        DnsError::Switch(_) | DnsError::Records(_) => return None,
+    };
+    Some(hint.to_owned())
 }
 
 fn tick_code(error: &TickError) -> exit::Code {

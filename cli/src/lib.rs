@@ -61,6 +61,8 @@ async fn run(args: &Args, printer: &Printer) -> Result<exit::Code, error::CliErr
         Command::Status(status) => commands::status::run(global, status, printer).await,
         Command::Deploy(deploy) => commands::deploy::run(global, deploy, printer).await,
         Command::Destroy(destroy) => commands::deploy::destroy(global, destroy, printer).await,
+        Command::Dns(dns) => commands::dns::run(global, dns, printer).await,
+        Command::Preflight(preflight) => commands::preflight::run(global, preflight, printer).await,
         Command::Failover(order) => commands::order::failover(global, order, printer).await,
         Command::Failback(order) => commands::order::failback(global, order, printer).await,
         Command::Approve(approve) => commands::order::approve(global, approve, printer).await,

@@ -3,7 +3,10 @@
 
 mod support;
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use ::lab::{
     emulator::{Embedded, Kind},
@@ -14,6 +17,7 @@ use support::{
     aws::{CONTROL_REGION, OBSERVERS},
     emulator::Emulator,
     lab::Lab,
+    program::Finished,
     seconds, until, workspace,
 };
 use tempfile::TempDir;
@@ -25,6 +29,7 @@ const SCENARIO: &str = include_str!("../../scenarios/region-outage.toml");
 
 on_both!(
     what_is_deployed_again_is_what_runs,
+    new_code_alone_is_taken_up_by_every_function,
     what_is_destroyed_is_gone,
     an_emulator_that_forgot_everything_is_deployed_to_again,
 );
@@ -36,8 +41,18 @@ fn what_is_deployed_again_is_what_runs(emulator: Emulator) {
     let before = OBSERVERS.map(|observer| (hash(observer).unwrap(), lab.aws().code(observer, "pointsman-checker")));
     let control = lab.aws().code(CONTROL_REGION, "pointsman-failover");
 
+    let unchanged = dry_run(&lab, lab.text("/config"), lab.artifacts()).exits(0).json();
+    assert!(actions(&unchanged).iter().all(|action| *action == "leave"), "{unchanged:#}");
     let config = changed_configuration(&lab);
     let artifacts = changed_code(&lab);
+    let changed = dry_run(&lab, config.to_str().unwrap(), &artifacts).exits(5).json();
+    let updated = actions(&changed).iter().filter(|action| **action == "update").count();
+    assert_eq!(
+        (updated, actions(&changed).len()),
+        (4, 8),
+        "three observers, the control region, no bucket: {changed:#}"
+    );
+    assert_eq!(lab.aws().code(CONTROL_REGION, "pointsman-failover"), control, "nothing was changed");
     let arguments =
         ["deploy", "--yes", "--config", config.to_str().unwrap(), "--artifacts", artifacts.to_str().unwrap()];
     let deployed = lab.run(&arguments).exits(0);
@@ -54,6 +69,30 @@ fn what_is_deployed_again_is_what_runs(emulator: Emulator) {
         (status.code() == Some(0)).then(|| status.json()[0].take())
     });
     assert_eq!((&status["active"], &status["epoch"]), (&Value::from(FIRST), &Value::from(0)), "{status:#}");
+    assert_eq!(lab.answering(), Some(FIRST));
+}
+
+fn dry_run(lab: &Lab, config: &str, artifacts: &Path) -> Finished {
+    let artifacts = artifacts.to_str().unwrap();
+    lab.run(&["deploy", "--dry-run", "--output", "json", "--config", config, "--artifacts", artifacts])
+}
+
+fn actions(preview: &Value) -> Vec<&str> {
+    preview["stacks"].as_array().unwrap().iter().map(|stack| stack["action"].as_str().unwrap()).collect()
+}
+
+fn new_code_alone_is_taken_up_by_every_function(emulator: Emulator) {
+    let _trial = emulator.tries("deploy --code-only");
+    let lab = Lab::up(emulator, SCENARIO, 4);
+    let codes = || {
+        let checkers = OBSERVERS.map(|region| lab.aws().code(region, "pointsman-checker"));
+        [&checkers[..], &[lab.aws().code(CONTROL_REGION, "pointsman-failover")]].concat()
+    };
+    let before = codes();
+    let artifacts = changed_code(&lab);
+    let deployed = lab.run(&["deploy", "--code-only", "--yes", "--artifacts", artifacts.to_str().unwrap()]).exits(0);
+    assert_eq!(deployed.stderr.matches(": runs the new code").count(), 4, "{deployed}");
+    assert!(codes().iter().zip(&before).all(|(now, before)| now != before), "{before:?}, then {:?}", codes());
     assert_eq!(lab.answering(), Some(FIRST));
 }
 
@@ -87,6 +126,8 @@ fn what_is_destroyed_is_gone(emulator: Emulator) {
         assert!(!aws.mentions(region, "pointsman").is_empty(), "{region} has what was deployed");
     }
     lab.run(&["destroy", "--yes", "--delete-state"]).exits(0);
+    let fresh = dry_run(&lab, lab.text("/config"), lab.artifacts()).exits(5).json();
+    assert!(actions(&fresh).iter().all(|action| *action == "create"), "{fresh:#}");
     for region in regions() {
         assert_eq!(aws.mentions(region, "pointsman"), Vec::<&str>::new(), "left in {region}");
     }

@@ -10,7 +10,7 @@ use support::{
     workspace,
 };
 
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 27] = [
     "",
     "drill",
     "simulate",
@@ -23,6 +23,10 @@ const COMMANDS: [&str; 23] = [
     "status",
     "deploy",
     "destroy",
+    "dns",
+    "dns plan",
+    "dns apply",
+    "preflight",
     "failover",
     "failback",
     "approve",

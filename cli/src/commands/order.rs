@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::{
     args::{Approve, Failback, Failover, Global, OrderOptions},
+    commands::preflight,
     error::CliError,
     exit,
     printer::Printer,
@@ -35,12 +36,14 @@ async fn run(
         forced.insert(HoldCode::DataLoss);
     }
     let target = Target::load(global, printer).await?;
-    let (_, controller) = target.controller().await?;
+    let (deployed, controller) = target.controller().await?;
     let service = service(controller.services(), options.service.as_ref())?;
     let to = to.unwrap_or(&service.preferred().name).clone();
     let by = Actor::Human { name: who(), reason: options.reason.clone() };
     let order = Order { to, by, forced };
-    let plan = controller.plan(service, &order).await?;
+    // While the plan is made: nobody waits for it longer.
+    let (plan, ()) = tokio::join!(controller.plan(service, &order), preflight::warn(&deployed, &order.to, printer));
+    let plan = plan?;
     if options.dry_run {
         printer.result(&plan, || show(&plan));
         return Ok(exit::DONE);

@@ -6,6 +6,7 @@ pub(crate) mod dns;
 pub(crate) mod emulator;
 pub(crate) mod http;
 pub(crate) mod lab;
+pub(crate) mod policy;
 pub(crate) mod program;
 pub(crate) mod rehearsal;
 pub(crate) mod traces;

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{
     emulator::{Emulator, Trial},
     lab::Place,
+    policy,
     program::{Program, pointsman},
     seconds, traces,
 };
@@ -26,7 +27,8 @@ impl Index<&str> for Rehearsed {
 }
 
 impl Rehearsed {
-    /// Drills these side by side: all that they expect is met, and nothing is left behind.
+    /// Drills these side by side: all that they expect is met, the functions' roles allow all that they asked for, and
+    /// nothing is left behind.
     pub(crate) fn drill(emulator: Emulator, scenarios: &[&str], options: &[&str]) -> Self {
         let trials = scenarios.iter().map(|name| emulator.tries(format_args!("scenario `{name}`"))).collect();
         let place = Place::new();
@@ -53,6 +55,7 @@ impl Rehearsed {
         assert!(left.is_empty(), "left behind: {left:#?}");
         let folders = traces::run_folders(place.path());
         assert!(folders.is_empty(), "left behind in .pointsman/run: {folders:?}");
+        reports.values().for_each(policy::nothing_is_missing);
         Self { reports, _trials: trials }
     }
 

@@ -1,23 +1,29 @@
 //! Puts a deployment into an account: checks, artifacts, functions, records, state.
 
+mod code;
+mod preview;
+mod records;
+mod wanted;
+
 use bytes::Bytes;
-use decision::{RecordsError, fence_in, fence_set, record_sets, slots_in};
-use domain::{Config, Deployment, DnsName, RegionName, Service, ServiceState, sha256_hex};
+use decision::RecordsError;
+use domain::{Config, Deployment, DnsName, RegionName};
 use futures::future::{join_all, try_join_all};
-use route53::{Action, Change};
 
 use crate::{
     Session,
+    dns::DnsError,
     error::{AwsError, failed},
     names::Names,
-    stacks::{Applied, ResourceEvent, StackError, Stacks},
-    store::{Store, StoreError, Version},
+    stacks::{Applied, ResourceEvent, StackError},
+    store::{Store, StoreError},
     switch::{Switch, SwitchError},
 };
 
-const ARTIFACTS: &str = include_str!("../../../infra/artifacts.yaml");
-const OBSERVER: &str = include_str!("../../../infra/observer.yaml");
-const CONTROL: &str = include_str!("../../../infra/control.yaml");
+pub use code::deploy_code;
+pub use preview::{Preview, StackPreview, preview};
+pub use records::Records;
+use wanted::Wanted;
 
 /// Why a deployment is not whole. Running it again goes on from where it stopped.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +43,9 @@ pub enum DeployError {
     /// The records can't be made from the configuration.
     #[error(transparent)]
     Records(#[from] RecordsError),
+    /// The zone can't be read.
+    #[error(transparent)]
+    Dns(#[from] DnsError),
     /// Somebody else's records stand under the service's name.
     #[error("{service} already has records in zone {zone} that Pointsman did not make")]
     ForeignRecords {
@@ -55,6 +64,18 @@ pub enum DeployError {
         /// What it says.
         why: String,
     },
+    /// It does not run the code that it was given.
+    #[error("{function} in {region} runs other code than it was given: {found} rather than {wanted}")]
+    OtherCode {
+        /// Its name.
+        function: String,
+        /// Where.
+        region: RegionName,
+        /// The code's hash as Lambda has it, base64.
+        found: String,
+        /// As it should be.
+        wanted: String,
+    },
     /// A lab's configuration is not for AWS.
     #[error("the configuration has a lab's exemption, and there is no --endpoint-url: loopback is not probed from AWS")]
     LabOnAws,
@@ -69,6 +90,13 @@ pub struct Code {
     pub sha256: String,
 }
 
+impl Code {
+    /// Where it lies in a region's artifact bucket.
+    fn key(&self, function: &str) -> String {
+        format!("code/{function}-{}.zip", &self.sha256[..32])
+    }
+}
+
 /// What to deploy.
 #[derive(Debug, Clone)]
 pub struct Release {
@@ -78,16 +106,6 @@ pub struct Release {
     pub failover: Code,
     /// What both are compiled for.
     pub architecture: Architecture,
-}
-
-/// A function's template, with what a lab adds to its environment.
-fn template(template: &str, config: &Config) -> String {
-    const VARIABLES: &str = "        Variables:\n";
-    // A JSON string is a YAML string too.
-    let line = |(name, value): (&String, &String)| format!("          {name}: {}\n", serde_json::json!(value));
-    let added = config.lab.iter().flat_map(|lab| lab.environment.iter().map(line));
-    let variables: String = [VARIABLES.to_owned()].into_iter().chain(added).collect();
-    template.replace(VARIABLES, &variables)
 }
 
 /// What a function is compiled for.
@@ -161,8 +179,15 @@ pub enum Progress {
     Records {
         /// Which.
         service: DnsName,
-        /// Whether they had to be made.
-        made: bool,
+        /// What they were found to be.
+        found: Records,
+    },
+    /// A function runs new code.
+    Code {
+        /// Where.
+        region: RegionName,
+        /// Which.
+        function: String,
     },
     /// A function was invoked once and answered.
     Invoked {
@@ -185,27 +210,26 @@ pub async fn deploy(
         return Err(DeployError::LabOnAws);
     }
     let switch = Switch::new(session, config.speed());
+    let zones = records::read(&switch, config).await?;
     let checks = switch.ensure_checks(config).await?;
     progress(Progress::Checks(checks.values().map(|checks| checks.own.len() + 1).sum()));
     let deployment = Deployment { config: config.clone(), checks };
 
-    let artifacts = Artifacts::of(&deployment, release);
-    try_join_all(regions(config).map(|region| {
-        let artifacts = &artifacts;
-        async move { artifacts.put(session, names, config, region, progress).await }
+    let wanted = Wanted::of(session, names, &deployment, release).await?;
+    try_join_all(wanted.artifacts.iter().map(|stack| {
+        let wanted = &wanted;
+        async move {
+            stack.apply(session, progress).await?;
+            wanted.put(session, names, &stack.region).await
+        }
     }))
     .await?;
-    let control = async { control_stack(session, names, config, release, &artifacts, progress).await };
-    let observers = try_join_all(config.observers.iter().map(|region| {
-        let artifacts = &artifacts;
-        async move { observer_stack(session, names, config, region, release, artifacts, progress).await }
-    }));
-    tokio::try_join!(control, observers)?;
+    try_join_all(wanted.functions.iter().map(|stack| stack.apply(session, progress))).await?;
 
     let store = Store::new(session, names, &config.control_region);
     for service in &config.services {
-        let made = ensure_records(&switch, &store, &deployment, service).await?;
-        progress(Progress::Records { service: service.name.clone(), made });
+        let found = records::ensure(&switch, &store, &deployment, service, &zones[&service.hosted_zone]).await?;
+        progress(Progress::Records { service: service.name.clone(), found });
     }
     invoke_each(session, names, config, progress).await?;
     Ok(deployment)
@@ -216,183 +240,20 @@ fn regions(config: &Config) -> impl Iterator<Item = &RegionName> {
     config.observers.iter().chain(control)
 }
 
-/// What lies in each region's artifact bucket, by content hash.
-struct Artifacts<'a> {
-    config: Bytes,
-    config_key: String,
-    release: &'a Release,
-}
-
-impl<'a> Artifacts<'a> {
-    fn of(deployment: &Deployment, release: &'a Release) -> Self {
-        let config = serde_json::to_vec(deployment).expect("a deployment is plain data");
-        let config_key = format!("config/{}.json", &sha256_hex(&config)[..32]);
-        Self { config: config.into(), config_key, release }
-    }
-
-    fn checker_key(&self) -> String {
-        format!("code/checker-{}.zip", &self.release.checker.sha256[..32])
-    }
-
-    fn failover_key(&self) -> String {
-        format!("code/failover-{}.zip", &self.release.failover.sha256[..32])
-    }
-
-    /// Each region gets what runs there.
-    async fn put(
-        &self,
-        session: &Session,
-        names: &Names,
-        config: &Config,
-        region: &RegionName,
-        progress: &(dyn Fn(Progress) + Sync),
-    ) -> Result<(), DeployError> {
-        let stack = names.stack("artifacts");
-        let watch = |event| progress(Progress::Resource(event));
-        let stacks = Stacks::new(session, region, &watch);
-        let applied = stacks.apply(&stack, ARTIFACTS, &[("Stack", names.bus())]).await?;
-        progress(Progress::Stack { region: region.clone(), stack, applied });
-        let s3 = session.s3(region);
-        let bucket = names.artifacts(region);
-        let put = |key: String, body: Bytes| {
-            let (s3, bucket) = (&s3, &bucket);
-            async move {
-                let there = s3.head_object().bucket(bucket).key(&key).send().await.is_ok();
-                if !there {
-                    let put = s3.put_object().bucket(bucket).key(&key).body(body.into());
-                    put.send().await.map_err(failed("PutObject"))?;
-                }
-                Ok::<_, AwsError>(())
-            }
-        };
-        put(self.config_key.clone(), self.config.clone()).await?;
-        if config.observers.contains(region) {
-            put(self.checker_key(), self.release.checker.zip.clone()).await?;
-        }
-        if config.control_region == *region {
-            put(self.failover_key(), self.release.failover.zip.clone()).await?;
-        }
-        Ok(())
-    }
-}
-
-async fn observer_stack(
+/// Puts an object into a region's artifact bucket, unless what is named by its content is there already.
+async fn put_once(
     session: &Session,
     names: &Names,
-    config: &Config,
     region: &RegionName,
-    release: &Release,
-    artifacts: &Artifacts<'_>,
-    progress: &(dyn Fn(Progress) + Sync),
-) -> Result<(), DeployError> {
-    let stack = names.stack("observer");
-    let watch = |event| progress(Progress::Resource(event));
-    let parameters = [
-        ("Stack", names.bus()),
-        ("ControlRegion", config.control_region.to_string()),
-        ("CodeKey", artifacts.checker_key()),
-        ("ConfigKey", artifacts.config_key.clone()),
-        ("Architecture", release.architecture.as_str().to_owned()),
-        ("Schedule", Schedule::of(config).as_str().to_owned()),
-    ];
-    let applied = Stacks::new(session, region, &watch).apply(&stack, &template(OBSERVER, config), &parameters).await?;
-    progress(Progress::Stack { region: region.clone(), stack, applied });
-    Ok(())
-}
-
-async fn control_stack(
-    session: &Session,
-    names: &Names,
-    config: &Config,
-    release: &Release,
-    artifacts: &Artifacts<'_>,
-    progress: &(dyn Fn(Progress) + Sync),
-) -> Result<(), DeployError> {
-    let stack = names.stack("control");
-    let region = &config.control_region;
-    let watch = |event| progress(Progress::Resource(event));
-    let mut zones: Vec<_> =
-        config.services.iter().map(|s| format!("arn:aws:route53:::hostedzone/{}", s.hosted_zone)).collect();
-    zones.sort();
-    zones.dedup();
-    let records: Vec<_> = config
-        .services
-        .iter()
-        .flat_map(decision::names)
-        .map(|name| name.to_api().trim_end_matches('.').to_owned())
-        .collect();
-    let parameters = [
-        ("Stack", names.bus()),
-        ("CodeKey", artifacts.failover_key()),
-        ("ConfigKey", artifacts.config_key.clone()),
-        ("HostedZones", zones.join(",")),
-        ("RecordNames", records.join(",")),
-        ("Architecture", release.architecture.as_str().to_owned()),
-        ("Schedule", Schedule::of(config).as_str().to_owned()),
-        ("StateBucket", state_bucket(session, names, region).await?.to_owned()),
-    ];
-    let applied = Stacks::new(session, region, &watch).apply(&stack, &template(CONTROL, config), &parameters).await?;
-    progress(Progress::Stack { region: region.clone(), stack, applied });
-    Ok(())
-}
-
-/// A state bucket that an earlier deployment left behind is taken over, not made again.
-async fn state_bucket(session: &Session, names: &Names, region: &RegionName) -> Result<&'static str, DeployError> {
-    let bucket = names.state(region);
-    let exists = session.s3(region).head_bucket().bucket(&bucket).send().await.is_ok();
-    let watch = |_| ();
-    let owned = Stacks::new(session, region, &watch).owns(&names.stack("control"), "State").await?;
-    Ok(if exists && !owned { "existing" } else { "create" })
-}
-
-/// Makes a service's records and state where there are none. Records that exist are never touched here:
-/// they may show a failover, and that is no drift.
-async fn ensure_records(
-    switch: &Switch,
-    store: &Store,
-    deployment: &Deployment,
-    service: &Service,
-) -> Result<bool, DeployError> {
-    let checks = &deployment.checks[&service.name];
-    let found = switch.record_sets(service).await?;
-    let fence = fence_in(service, &found);
-    let fresh = ServiceState::new(service);
-    let state = store.state(&service.name).await?;
-    let made = match (&fence, found.is_empty()) {
-        (Some(_), _) => false,
-        (None, true) => {
-            let state = state.as_ref().map_or(&fresh, |(state, _)| state);
-            let create = |set| Change { action: Action::Create, set };
-            let batch: Vec<_> = record_sets(service, &state.slots, checks)?
-                .into_iter()
-                .chain([fence_set(service, &state.fence)])
-                .map(create)
-                .collect();
-            switch.change(&service.hosted_zone, &batch, "pointsman deploy").await?;
-            true
-        }
-        (None, false) => {
-            let zone = service.hosted_zone.to_string();
-            return Err(DeployError::ForeignRecords { service: service.name.clone(), zone });
-        }
-    };
-    if state.is_none() {
-        // The zone may be older than the state: what it says is what is.
-        let mut state = fresh;
-        if let (Some(fence), Some(slots)) = (fence, slots_in(service, &found, checks)) {
-            state.epoch = domain::fence_epoch(&fence).unwrap_or_default();
-            state.active = slots[0].region.clone();
-            state.phase = if state.active == service.preferred().name {
-                domain::Phase::Steady
-            } else {
-                domain::Phase::FailedOver
-            };
-            state.slots = slots;
-            state.fence = fence;
-        }
-        store.save(&state, &Version::Absent).await?;
+    key: String,
+    body: Bytes,
+) -> Result<(), AwsError> {
+    let (s3, bucket) = (session.s3(region), names.artifacts(region));
+    if s3.head_object().bucket(&bucket).key(&key).send().await.is_err() {
+        let put = s3.put_object().bucket(bucket).key(key).body(body.into());
+        put.send().await.map_err(failed("PutObject"))?;
     }
-    Ok(made)
+    Ok(())
 }
 
 /// Starts each function once: a function that can't read its configuration says so now, not at 3 a.m.

@@ -2,9 +2,11 @@
 
 mod alarm_states;
 mod alarms;
+mod checks;
 mod controller;
 mod deploy;
 mod destroy;
+mod dns;
 mod error;
 mod function;
 mod gathering;
@@ -12,8 +14,10 @@ mod names;
 mod native;
 mod notify;
 mod pace;
+mod preflight;
 mod remote;
 mod report;
+mod schedules;
 mod session;
 mod stacks;
 mod store;
@@ -21,15 +25,21 @@ mod switch;
 
 pub use alarms::Alarms;
 pub use controller::{Controller, Look, OrderError, TickError};
-pub use deploy::{Architecture, Code, DeployError, Progress, Release, Schedule, deploy, invoke, start};
+pub use deploy::{
+    Architecture, Code, DeployError, Preview, Progress, Records, Release, Schedule, StackPreview, deploy, deploy_code,
+    invoke, preview, start,
+};
 pub use destroy::{Destroy, destroy};
+pub use dns::{AppliedDns, DnsError, DnsPlan, FORCEABLE, ServiceDns, apply_dns, plan_dns};
 pub use error::AwsError;
 pub use function::{Function, StartError, init_log};
 pub use names::Names;
 pub use notify::Notifier;
+pub use preflight::{Finding, FindingStatus, preflight, quick_preflight};
 pub use remote::{RemoteError, check_remote};
 pub use report::{Bus, Cloudwatch, Metrics};
+pub use schedules::{Probing, set_probing};
 pub use session::{Session, SessionOptions};
-pub use stacks::{Applied, ResourceEvent, StackError};
+pub use stacks::{Applied, ResourceChange, ResourceEvent, StackError};
 pub use store::{Store, StoreError, Version, Write};
 pub use switch::{Switch, SwitchError};

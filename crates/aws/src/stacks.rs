@@ -5,9 +5,10 @@ use std::{collections::BTreeSet, time::Duration};
 use aws_sdk_cloudformation::{
     Client,
     error::ProvideErrorMetadata,
-    types::{Capability, Parameter, Stack, StackEvent},
+    types::{Capability, ChangeSetStatus, ChangeSetType, Parameter, Replacement, Stack, StackEvent},
 };
 use domain::RegionName;
+use serde::Serialize;
 
 use crate::{
     Session,
@@ -49,6 +50,23 @@ pub struct ResourceEvent {
     pub reason: Option<String>,
 }
 
+/// What would become of a resource.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ResourceChange {
+    /// `Add`, `Modify` or `Remove`, in CloudFormation's words.
+    pub action: String,
+    /// Its logical id.
+    pub resource: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Whether it would certainly be another one afterwards.
+    pub replaces: bool,
+}
+
+/// The change set of a preview, which is deleted at once.
+const PREVIEW: &str = "pointsman-preview";
+
 /// What applying a template did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Applied {
@@ -82,16 +100,8 @@ impl<'a> Stacks<'a> {
         template: &str,
         parameters: &[(&str, String)],
     ) -> Result<Applied, StackError> {
-        let parameters: Vec<_> = parameters
-            .iter()
-            .map(|(key, value)| Parameter::builder().parameter_key(*key).parameter_value(value).build())
-            .collect();
-        let status = self.status(stack).await?;
-        // Such a stack holds nothing and can only be deleted.
-        if matches!(status.as_deref(), Some("ROLLBACK_COMPLETE" | "REVIEW_IN_PROGRESS")) {
-            self.delete(stack).await?;
-        }
-        let exists = matches!(status.as_deref(), Some(s) if !matches!(s, "ROLLBACK_COMPLETE" | "REVIEW_IN_PROGRESS"));
+        let parameters = to_sdk(parameters);
+        let exists = self.clear(stack).await?;
         let seen = if exists { self.events(stack).await?.iter().map(id).collect() } else { BTreeSet::new() };
         if !exists {
             self.cloudformation
@@ -124,6 +134,104 @@ impl<'a> Stacks<'a> {
                 Ok(Applied::Unchanged)
             }
             Err(error) => Err(failed("UpdateStack")(error).into()),
+        }
+    }
+
+    /// What applying a template would do: `create`, `update` or `leave`, and to which resources. A stack that would be
+    /// created is not there afterwards either.
+    pub(crate) async fn preview(
+        &self,
+        stack: &str,
+        template: &str,
+        parameters: &[(&str, String)],
+    ) -> Result<(&'static str, Vec<ResourceChange>), StackError> {
+        let exists = match self.status(stack).await?.as_deref() {
+            // It can only be deleted, which a preview does not.
+            Some("ROLLBACK_COMPLETE") => return Ok(("create", Vec::new())),
+            None | Some("REVIEW_IN_PROGRESS") => false,
+            Some(_) => true,
+        };
+        let kind = if exists { ChangeSetType::Update } else { ChangeSetType::Create };
+        self.cloudformation
+            .create_change_set()
+            .stack_name(stack)
+            .change_set_name(PREVIEW)
+            .change_set_type(kind)
+            .template_body(template)
+            .set_parameters(Some(to_sdk(parameters)))
+            .capabilities(Capability::CapabilityNamedIam)
+            .send()
+            .await
+            .map_err(failed("CreateChangeSet"))?;
+        let described = self.described(stack).await;
+        let deleted = self.cloudformation.delete_change_set().stack_name(stack).change_set_name(PREVIEW).send().await;
+        if !exists {
+            self.delete(stack).await?;
+        }
+        deleted.map_err(failed("DeleteChangeSet"))?;
+        let changes = described?;
+        Ok((
+            if !exists {
+                "create"
+            } else if changes.is_empty() {
+                "leave"
+            } else {
+                "update"
+            },
+            changes,
+        ))
+    }
+
+    /// The changes of the preview's change set, once CloudFormation knows them.
+    async fn described(&self, stack: &str) -> Result<Vec<ResourceChange>, StackError> {
+        let (mut changes, mut page) = (Vec::new(), None);
+        loop {
+            let asked = self.cloudformation.describe_change_set().stack_name(stack).change_set_name(PREVIEW);
+            let found = asked.set_next_token(page.clone()).send().await.map_err(failed("DescribeChangeSet"))?;
+            match found.status() {
+                Some(ChangeSetStatus::CreatePending | ChangeSetStatus::CreateInProgress) => {
+                    tokio::time::sleep(self.pace).await;
+                    continue;
+                }
+                Some(ChangeSetStatus::Failed) => {
+                    let reason = found.status_reason().unwrap_or_default().to_owned();
+                    if reason.contains("didn't contain changes") || reason.contains("No updates are to be performed") {
+                        return Ok(Vec::new());
+                    }
+                    return Err(StackError::Failed {
+                        region: self.region.clone(),
+                        stack: stack.to_owned(),
+                        status: "FAILED".to_owned(),
+                        reasons: vec![reason],
+                    });
+                }
+                _ => {}
+            }
+            changes.extend(found.changes().iter().filter_map(|change| change.resource_change()).map(|change| {
+                ResourceChange {
+                    action: change.action().map(|action| action.as_str().to_owned()).unwrap_or_default(),
+                    resource: change.logical_resource_id().unwrap_or_default().to_owned(),
+                    kind: change.resource_type().unwrap_or_default().to_owned(),
+                    replaces: change.replacement() == Some(&Replacement::True),
+                }
+            }));
+            page = found.next_token().map(str::to_owned);
+            if page.is_none() {
+                return Ok(changes);
+            }
+        }
+    }
+
+    /// Whether there is a stack that can be updated. One that was never made, or rolled back to nothing, holds nothing and
+    /// can only be deleted, which is done.
+    async fn clear(&self, stack: &str) -> Result<bool, StackError> {
+        match self.status(stack).await?.as_deref() {
+            None => Ok(false),
+            Some("ROLLBACK_COMPLETE" | "REVIEW_IN_PROGRESS") => {
+                self.delete(stack).await?;
+                Ok(false)
+            }
+            Some(_) => Ok(true),
         }
     }
 
@@ -225,6 +333,12 @@ impl Described {
         let found = self.0.outputs().iter().find(|output| output.output_key() == Some(key));
         found?.output_value().map(str::to_owned)
     }
+}
+
+fn to_sdk(parameters: &[(&str, String)]) -> Vec<Parameter> {
+    let parameter =
+        |(key, value): &(&str, String)| Parameter::builder().parameter_key(*key).parameter_value(value).build();
+    parameters.iter().map(parameter).collect()
 }
 
 fn id(event: &StackEvent) -> String {

@@ -1,4 +1,4 @@
-//! Route 53: record sets, the fenced change batch, health checks.
+//! Route 53: record sets and the fenced change batch.
 
 use std::{
     collections::BTreeMap,
@@ -9,15 +9,12 @@ use std::{
 use aws_sdk_route53::{
     Client,
     types::{
-        AliasTarget, Change, ChangeAction, ChangeBatch, ChangeStatus, HealthCheckConfig, HealthCheckType,
-        ResourceRecord, ResourceRecordSet, ResourceRecordSetFailover, RrType,
+        AliasTarget, Change, ChangeAction, ChangeBatch, ChangeStatus, ResourceRecord, ResourceRecordSet,
+        ResourceRecordSetFailover, RrType,
     },
 };
 use decision::{NativeHealth, RecordsError, change_batch, is_ours};
-use domain::{
-    CheckId, Config, DnsName, HostedZoneId, NativeCheck, NativeChecks, Plan, Region, RegionName, Service, StackName,
-    sha256_hex,
-};
+use domain::{DnsName, HostedZoneId, NativeChecks, Plan, RegionName, Service};
 use route53::{Action, RecordSet, Role, Routing, Target};
 use tokio::sync::Mutex as AsyncMutex;
 
@@ -45,7 +42,7 @@ pub enum SwitchError {
 /// Route 53's control plane.
 #[derive(Debug, Clone)]
 pub struct Switch {
-    route53: Client,
+    pub(crate) route53: Client,
     native: Native,
     changes: Changes,
     /// As long an answer about a change is good.
@@ -190,116 +187,10 @@ impl Switch {
     pub async fn native(&self, checks: &NativeChecks) -> BTreeMap<RegionName, NativeHealth> {
         self.native.ask(checks).await
     }
-
-    /// Makes the checks of every service; those that exist with the same settings stay (their caller reference tells).
-    pub async fn ensure_checks(&self, config: &Config) -> Result<BTreeMap<DnsName, NativeChecks>, AwsError> {
-        // Route 53 gives the same check for the same reference; LocalStack would make another one each time.
-        let there = self.checks_there().await?;
-        let mut all = BTreeMap::new();
-        for service in &config.services {
-            let mut own = BTreeMap::new();
-            for region in &service.regions {
-                own.insert(region.name.clone(), self.ensure_check(&there, &config.stack, service, region).await?);
-            }
-            let reference = format!("{}:{}:always-unhealthy", config.stack, service.name);
-            // Disabled counts as healthy, inverted turns it round (R27). It probes nothing, whatever it names.
-            let settings = HealthCheckConfig::builder()
-                .r#type(HealthCheckType::Tcp)
-                .fully_qualified_domain_name(service.name.as_str())
-                .port(443)
-                .disabled(true)
-                .inverted(true)
-                .build()
-                .map_err(|error| incomplete(&error))?;
-            let always_unhealthy = self.create_check(&there, &reference, settings).await?;
-            all.insert(service.name.clone(), NativeChecks { own, always_unhealthy });
-        }
-        Ok(all)
-    }
-
-    /// Every check of the account, by its caller reference.
-    async fn checks_there(&self) -> Result<BTreeMap<String, String>, AwsError> {
-        let mut there = BTreeMap::new();
-        let mut pages = self.route53.list_health_checks().into_paginator().send();
-        loop {
-            let Some(page) = pages.next().await else { break };
-            let page = page.map_err(failed("ListHealthChecks"))?;
-            there.extend(page.health_checks.into_iter().map(|check| (check.caller_reference, check.id)));
-        }
-        Ok(there)
-    }
-
-    async fn ensure_check(
-        &self,
-        there: &BTreeMap<String, String>,
-        stack: &StackName,
-        service: &Service,
-        region: &Region,
-    ) -> Result<CheckId, AwsError> {
-        let NativeCheck { https, port, path, interval_s, threshold } = &service.check;
-        let kind = match (path, https) {
-            (None, _) => HealthCheckType::Tcp,
-            (Some(_), false) => HealthCheckType::Http,
-            (Some(_), true) => HealthCheckType::Https,
-        };
-        let mut settings = HealthCheckConfig::builder()
-            .r#type(kind.clone())
-            .port(i32::from(*port))
-            .request_interval(i32::from(*interval_s))
-            .failure_threshold(i32::from(*threshold))
-            .set_resource_path(path.clone());
-        let address =
-            region.targets.a.first().map(ToString::to_string).or(region.targets.aaaa.first().map(ToString::to_string));
-        let target = match (&address, &region.targets.cname) {
-            (Some(address), _) => {
-                settings = settings.ip_address(address);
-                address.clone()
-            }
-            (None, Some(cname)) => cname.to_string(),
-            (None, None) => String::new(),
-        };
-        let host = if address.is_some() { service.name.to_string() } else { target.clone() };
-        if path.is_some() || address.is_none() {
-            settings = settings.fully_qualified_domain_name(host);
-        }
-        if *https {
-            settings = settings.enable_sni(true);
-        }
-        // All that can't be changed later is in the reference, so that a changed setting makes a new check.
-        let reference = format!(
-            "{stack}:{}:{}:{kind}:{target}:{port}:{}:{interval_s}x{threshold}",
-            service.name,
-            region.name,
-            path.as_deref().unwrap_or("")
-        );
-        self.create_check(there, &reference, settings.build().map_err(|error| incomplete(&error))?).await
-    }
-
-    async fn create_check(
-        &self,
-        there: &BTreeMap<String, String>,
-        reference: &str,
-        settings: HealthCheckConfig,
-    ) -> Result<CheckId, AwsError> {
-        // A caller reference has at most 64 characters.
-        let reference = if reference.len() <= 64 { reference.to_owned() } else { sha256_hex(reference.as_bytes()) };
-        let id = if let Some(id) = there.get(&reference) {
-            id.clone()
-        } else {
-            let create = self.route53.create_health_check().caller_reference(reference).health_check_config(settings);
-            let made = create.send().await.map_err(failed("CreateHealthCheck"))?;
-            made.health_check.map(|check| check.id).unwrap_or_default()
-        };
-        id.parse().map_err(|error: domain::NameError| bad_id("CreateHealthCheck", &error))
-    }
 }
 
-fn bad_id(operation: &'static str, error: &domain::NameError) -> AwsError {
+pub(crate) fn bad_id(operation: &'static str, error: &domain::NameError) -> AwsError {
     AwsError::Refused { operation, code: "BadId".to_owned(), message: error.to_string() }
-}
-
-fn incomplete(error: &aws_sdk_route53::error::BuildError) -> AwsError {
-    AwsError::Refused { operation: "CreateHealthCheck", code: "Incomplete".to_owned(), message: error.to_string() }
 }
 
 fn to_sdk(set: &RecordSet) -> ResourceRecordSet {
@@ -335,7 +226,7 @@ fn to_sdk(set: &RecordSet) -> ResourceRecordSet {
 }
 
 /// A record set as ours may be; other policies and types are not ours.
-fn from_sdk(sdk: &ResourceRecordSet) -> Option<RecordSet> {
+pub(crate) fn from_sdk(sdk: &ResourceRecordSet) -> Option<RecordSet> {
     let routing = match (sdk.set_identifier(), sdk.failover(), sdk.weight()) {
         (None, _, _) => Routing::Simple,
         (Some(id), Some(ResourceRecordSetFailover::Primary), _) => {

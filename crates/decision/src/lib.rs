@@ -5,6 +5,7 @@
 #[cfg(test)]
 mod alarms;
 mod approve;
+mod checks;
 mod decide;
 mod draft;
 mod evidence;
@@ -22,8 +23,10 @@ mod reason;
 mod records;
 mod scene;
 mod tally;
+mod zoning;
 
 pub use approve::approve;
+pub use checks::{CheckDiff, CheckOf, HeldCheck, WantedCheck, attempts, diff_checks, ids, wanted_checks};
 pub use decide::{Decision, Outcome, decide};
 pub use evidence::{AlarmState, Evidence, Hearing, NativeHealth, Sighting, Silence};
 pub use execution::{Action, Event, acknowledge, next, note, settle, take};
@@ -32,3 +35,4 @@ pub use observe::{Measured, follow, needs_event, needs_write, verdict};
 pub use order::{Order, may_force, order};
 pub use records::{RecordsError, change_batch, fence_in, fence_set, is_ours, names, record_sets, slots_in};
 pub use tally::{Signal, Tally, Vote};
+pub use zoning::{ReadZone, Remark, Zoning, risky, zoning};

@@ -59,7 +59,7 @@ pub fn record_sets(service: &Service, slots: &[Slot], checks: &NativeChecks) -> 
 #[must_use]
 pub fn fence_set(service: &Service, fence: &str) -> RecordSet {
     RecordSet {
-        name: name(&service.fence_name()),
+        name: fence_name(service),
         kind: RecordType::Txt,
         routing: Routing::Simple,
         target: Target::Values { ttl: FENCE_TTL, values: vec![format!("\"{fence}\"")] },
@@ -82,21 +82,20 @@ pub fn change_batch(service: &Service, plan: &Plan, checks: &NativeChecks) -> Re
 /// Whether a record's name is one that a service's plans write.
 #[must_use]
 pub fn is_ours(service: &Service, record: &Name) -> bool {
-    (0..service.regions.len()).any(|level| level_name(service, level) == *record)
-        || name(&service.fence_name()) == *record
+    (0..service.regions.len()).any(|level| level_name(service, level) == *record) || fence_name(service) == *record
 }
 
 /// All names that a service's plans write, as `deploy` allows them to the failover function.
 #[must_use]
 pub fn names(service: &Service) -> Vec<Name> {
     let levels = service.regions.len().saturating_sub(1).max(1);
-    (0..levels).map(|level| level_name(service, level)).chain([name(&service.fence_name())]).collect()
+    (0..levels).map(|level| level_name(service, level)).chain([fence_name(service)]).collect()
 }
 
 /// The fence that stands among a zone's record sets.
 #[must_use]
 pub fn fence_in(service: &Service, sets: &[RecordSet]) -> Option<String> {
-    let set = sets.iter().find(|set| set.kind == RecordType::Txt && set.name == name(&service.fence_name()))?;
+    let set = sets.iter().find(|set| set.kind == RecordType::Txt && set.name == fence_name(service))?;
     match &set.target {
         Target::Values { values, .. } => values.first().map(|value| value.trim_matches('"').to_owned()),
         Target::Alias { .. } => None,
@@ -134,7 +133,7 @@ fn check<'a>(slot: &Slot, checks: &'a NativeChecks) -> Result<&'a CheckId, Recor
     }
 }
 
-fn kinds(region: &Region) -> Vec<RecordType> {
+pub(crate) fn kinds(region: &Region) -> Vec<RecordType> {
     let targets = &region.targets;
     [
         (RecordType::A, !targets.a.is_empty()),
@@ -146,7 +145,7 @@ fn kinds(region: &Region) -> Vec<RecordType> {
     .collect()
 }
 
-fn values(region: &Region, kind: RecordType) -> Vec<String> {
+pub(crate) fn values(region: &Region, kind: RecordType) -> Vec<String> {
     match kind {
         RecordType::A => region.targets.a.iter().map(ToString::to_string).collect(),
         RecordType::Aaaa => region.targets.aaaa.iter().map(ToString::to_string).collect(),
@@ -163,13 +162,18 @@ const fn role_id(role: Role) -> &'static str {
 }
 
 /// The name of a level: the service's own, then one below it a further region.
-fn level_name(service: &Service, level: usize) -> Name {
+pub(crate) fn level_name(service: &Service, level: usize) -> Name {
     if level == 0 {
         return name(&service.name);
     }
     format!("_pointsman-{level}.{}", service.name)
         .parse()
         .expect("a service's name leaves room for the label; checked when read")
+}
+
+/// The name of the record that holds the epoch.
+pub(crate) fn fence_name(service: &Service) -> Name {
+    name(&service.fence_name())
 }
 
 fn name(text: &DnsName) -> Name {

@@ -37,6 +37,12 @@ pub struct NativeCheck {
     pub interval_s: u8,
     /// Results in a row (R21).
     pub threshold: u8,
+    /// What the body's first 5,120 bytes must hold (R23); with `path`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<String>,
+    /// Where the checkers are: three of their regions or more; none named: all eight (R20).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checkers: Vec<RegionName>,
 }
 
 /// One place that can serve.

@@ -141,6 +141,11 @@ pub(crate) struct CheckFile {
     pub(crate) interval: Option<Period>,
     /// Results in a row, 1 to 10. Default 3.
     pub(crate) threshold: Option<u8>,
+    /// A text that the body's first 5,120 bytes must hold; not for `tcp`.
+    pub(crate) search: Option<String>,
+    /// Regions of Route 53's checkers, three or more. Default: all eight.
+    #[serde(default)]
+    pub(crate) checkers: Vec<RegionName>,
 }
 
 /// One place that can serve.

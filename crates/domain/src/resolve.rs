@@ -15,6 +15,18 @@ use crate::{
     policy::{half, silence_after},
 };
 
+/// The regions of Route 53's checkers (R20).
+const CHECKER_REGIONS: [&str; 8] = [
+    "us-east-1",
+    "us-west-1",
+    "us-west-2",
+    "eu-west-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ap-northeast-1",
+    "sa-east-1",
+];
+
 pub(crate) fn parse(file: &str, source: &str) -> Result<Config, ConfigError> {
     place::read(file, source, ConfigFile::resolve)
 }
@@ -159,7 +171,15 @@ fn kinds(region: &Region) -> [bool; 3] {
 }
 
 fn default_check(probes: &[Probe]) -> Option<NativeCheck> {
-    let check = |https, port, path| NativeCheck { https, port, path, interval_s: 10, threshold: 3 };
+    let check = |https, port, path| NativeCheck {
+        https,
+        port,
+        path,
+        interval_s: 10,
+        threshold: 3,
+        search: None,
+        checkers: Vec::new(),
+    };
     let http = probes.iter().find_map(|probe| match &probe.kind {
         ProbeKind::Http(http) => Some(check(http.scheme == Scheme::Https, http.port, Some(http.path.clone()))),
         ProbeKind::Tcp { .. } | ProbeKind::Dns { .. } => None,
@@ -223,6 +243,15 @@ impl CheckFile {
         if !(1..=10).contains(&threshold) {
             problems.add(&at(path, &[Key("threshold")]), format!("{threshold} is not between 1 and 10"));
         }
+        self.check_checkers(path, problems);
+        if let Some(search) = &self.search {
+            if self.kind == Kind::Tcp {
+                problems.add(&at(path, &[Key("search")]), "has no meaning for `tcp`");
+            }
+            if search.is_empty() || search.chars().count() > 255 {
+                problems.add(&at(path, &[Key("search")]), "a text that is searched has 1 to 255 characters");
+            }
+        }
         let path = match (self.kind, self.path) {
             (Kind::Dns, _) => {
                 problems.add(&at(path, &[Key("kind")]), "Route 53 has no DNS check: `http`, `https` or `tcp`");
@@ -235,7 +264,20 @@ impl CheckFile {
             (Kind::Tcp, None) => None,
             (Kind::Http | Kind::Https, path) => Some(path.unwrap_or_else(|| "/".to_owned())),
         };
-        Some(NativeCheck { https: self.kind == Kind::Https, port: self.port, path, interval_s, threshold })
+        let CheckFile { kind, port, search, checkers, .. } = self;
+        Some(NativeCheck { https: kind == Kind::Https, port, path, interval_s, threshold, search, checkers })
+    }
+
+    fn check_checkers(&self, path: &[Segment], problems: &mut Problems) {
+        let path = at(path, &[Key("checkers")]);
+        let unknown = |checker: &&RegionName| !CHECKER_REGIONS.contains(&checker.as_str());
+        if let Some(unknown) = self.checkers.iter().find(unknown) {
+            problems.add(&path, format!("Route 53 has no checkers in `{unknown}`: {}", CHECKER_REGIONS.join(", ")));
+        }
+        if (1..3).contains(&self.checkers.len()) {
+            problems.add(&path, "Route 53 wants three regions or more");
+        }
+        problems.unique(&path, "region", &self.checkers, None);
     }
 }
 

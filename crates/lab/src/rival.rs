@@ -158,8 +158,8 @@ impl Threshold {
     }
 
     fn endpoint(&self, region: &Region) -> Endpoint {
-        let NativeCheck { https, port, path, .. } = &self.service.check;
-        let request = |path: &String| Request { path: path.clone(), search: None };
+        let NativeCheck { https, port, path, search, .. } = &self.service.check;
+        let request = |path: &String| Request { path: path.clone(), search: search.clone() };
         Endpoint {
             address: region.targets.a.first().map(|address| (*address).into()),
             domain: Some(region.targets.cname.as_ref().unwrap_or(&self.service.name).to_string()),

@@ -91,6 +91,12 @@ impl Prober {
         Self { source, ..self }
     }
 
+    /// Judges certificates as they will be judged so much later: what fails then and not now expires until then.
+    #[must_use]
+    pub fn ahead(self, by: Period) -> Self {
+        Self { tls: self.tls.ahead(by.0), ..self }
+    }
+
     /// Every probe of every region of a service at once, each bounded by the policy's time-out as a whole.
     /// Waiting for a free socket does not count against it.
     pub async fn round(&self, service: &Service) -> RoundReports {

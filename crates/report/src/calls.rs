@@ -1,6 +1,9 @@
 //! What was asked of AWS: counted, priced by list, and held against what may not be asked.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -117,6 +120,17 @@ pub(crate) fn count(calls: &[Call]) -> Vec<AwsCalls> {
         AwsCalls { usd: each.map(|each| each.times(calls.count)), ..calls }
     };
     all.into_values().map(priced).collect()
+}
+
+/// The operations that each of our functions asked for.
+pub(crate) fn by_function(calls: &[Call]) -> BTreeMap<String, BTreeSet<String>> {
+    let mut all = BTreeMap::<_, BTreeSet<_>>::new();
+    for call in calls {
+        if let Some(function) = &call.function {
+            all.entry(function.clone()).or_default().insert(format!("{}:{}", call.service, call.operation));
+        }
+    }
+    all
 }
 
 /// The list price of all that have one.

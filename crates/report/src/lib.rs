@@ -76,6 +76,9 @@ pub struct Report {
     pub holds: BTreeSet<HoldCode>,
     /// What was asked of AWS.
     pub aws_calls: Vec<AwsCalls>,
+    /// Which operations each of our functions asked for, as in `s3:GetObject`: what its role must allow.
+    #[serde(default)]
+    pub function_calls: BTreeMap<String, BTreeSet<String>>,
     /// By what AWS failed, for the whole lab.
     pub aws_faults: Vec<Lived>,
     /// How well the clients kept their schedule.
@@ -290,6 +293,7 @@ impl Report {
             exemptions,
             holds,
             aws_calls: calls::count(&calls),
+            function_calls: calls::by_function(&calls),
             aws_faults,
             fleet: Schedule { late_p99_ms: late, kept: late.is_some_and(|late| late <= LATE_MS) },
             expectations,

@@ -170,7 +170,7 @@ impl Zone {
         match (action, held) {
             (Action::Create, Some(_)) => Err(Refusal::Exists(key())),
             (Action::Delete, None) => Err(Refusal::NotFound(key())),
-            (Action::Delete, Some(held)) if !same_set(held, set) => Err(Refusal::Mismatch(key())),
+            (Action::Delete, Some(held)) if !held.is_same(set) => Err(Refusal::Mismatch(key())),
             (Action::Delete, Some(_)) => Ok(()),
             (Action::Create | Action::Upsert, _) => value::judge(set),
         }
@@ -221,18 +221,6 @@ impl Zone {
         let missing = name.is_within(self.apex()) && self.group(name, set.kind).is_none();
         missing.then(|| Refusal::AliasTargetMissing { target: name.clone(), kind: set.kind, zone: zone.clone() })
     }
-}
-
-/// Whether every value matches; the order of a set's records means nothing.
-fn same_set(held: &RecordSet, given: &RecordSet) -> bool {
-    let sorted = |set: &RecordSet| {
-        let mut set = set.clone();
-        if let Target::Values { values, .. } = &mut set.target {
-            values.sort();
-        }
-        set
-    };
-    sorted(held) == sorted(given)
 }
 
 /// The sets that a batch leaves behind.

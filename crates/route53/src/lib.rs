@@ -6,6 +6,7 @@ mod answer;
 mod change;
 mod check;
 mod compiled;
+mod diff;
 mod given;
 mod invalid;
 mod list;
@@ -26,6 +27,7 @@ pub use check::{
     Protocol, Request, aggregate, can_be_checked, limits, status_is_success,
 };
 pub use compiled::{Chosen, Compiled};
+pub use diff::{GroupDiff, Owner, Risk, Step, batch_of, diff, risks};
 pub use given::{GivenAlias, GivenChange, GivenRecord, GivenRecords, GivenSet, Unread};
 pub use invalid::InvalidInput;
 pub use list::Start;

@@ -29,6 +29,19 @@ impl RecordSet {
             Routing::Failover { id, .. } | Routing::Weighted { id, .. } => Some(id),
         }
     }
+
+    /// Whether every value matches; the order of a set's records means nothing.
+    #[must_use]
+    pub fn is_same(&self, other: &RecordSet) -> bool {
+        let sorted = |set: &RecordSet| {
+            let mut set = set.clone();
+            if let Target::Values { values, .. } = &mut set.target {
+                values.sort();
+            }
+            set
+        };
+        sorted(self) == sorted(other)
+    }
 }
 
 /// How a set is chosen; all sets of one name and type share the policy (R13).

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{Fault, ProbeReport, ProbeStatus};
+use domain::{Fault, Period, ProbeReport, ProbeStatus};
 use probe::Prober;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::{
@@ -107,4 +107,17 @@ async fn what_speaks_no_tls_is_a_tls_fault_and_silence_a_tls_time_out() {
     .await;
     let report = authority.probe(silent.port(), "200ms").await;
     assert_eq!(report.fault, Some(Fault::TlsTimeout), "{}", report.evidence);
+}
+
+#[tokio::test]
+async fn a_certificate_that_expires_before_long_is_told_by_looking_ahead() {
+    const YEAR_S: u64 = 365 * 86_400;
+    let authority = Authority::new();
+    let port = authority.serve("api.example.com", 2100, false).await;
+    let config = config("127.0.0.1", "4s", &format!(r#"kind = "https", port = {port}"#));
+    for (years, fault) in [(0, None), (1, None), (100, Some(Fault::Tls))] {
+        let prober = Prober::with_roots(&config, vec![authority.root.clone()]).unwrap();
+        let report = report(&prober.ahead(Period::seconds(years * YEAR_S)), &config).await;
+        assert_eq!(report.fault, fault, "{years} years on: {}", report.evidence);
+    }
 }

@@ -66,7 +66,7 @@ impl Checks {
     pub(super) fn of(service: &Service, prices: &Route53) -> Self {
         let NativeCheck { https, interval_s, .. } = service.check;
         let fast = interval_s == 10;
-        let options = f64::from(u8::from(https) + u8::from(fast));
+        let options = f64::from(u8::from(https) + u8::from(fast) + u8::from(service.check.search.is_some()));
         let aws = service.regions.iter().filter(|region| is_aws(region)).count();
         let elsewhere = service.regions.len() - aws;
         // The one that is always unhealthy has no option and asks nobody.

@@ -320,6 +320,7 @@ pub(crate) fn outage() -> Report {
         exemptions: vec![LOOPBACK_EXEMPTION.to_owned()],
         holds: BTreeSet::from([HoldCode::Counting, HoldCode::Healthy, HoldCode::HoldDown, HoldCode::Returning]),
         aws_calls: calls(),
+        function_calls: BTreeMap::new(),
         aws_faults: Vec::new(),
         fleet: Schedule { late_p99_ms: Some(1.8), kept: true },
         expectations: expectations(),
@@ -390,6 +391,7 @@ pub(crate) fn unmeasured() -> Report {
         objectives: Objectives::default(),
         holds: BTreeSet::new(),
         aws_calls: Vec::new(),
+        function_calls: BTreeMap::new(),
         fleet: Schedule { late_p99_ms: None, kept: false },
         expectations: report
             .expectations

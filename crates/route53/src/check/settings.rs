@@ -34,6 +34,10 @@ macro_rules! settings {
             fn over(self, held: CheckSettings) -> CheckSettings {
                 CheckSettings { $($field: self.$field.or(held.$field),)+ }
             }
+
+            fn differing(&self, other: &CheckSettings) -> Vec<&'static str> {
+                [$((self.$field != other.$field).then_some(stringify!($field)),)+].into_iter().flatten().collect()
+            }
         }
     };
 }
@@ -134,6 +138,34 @@ impl CheckSettings {
         self.failure_threshold.get_or_insert(3);
         self.enable_sni.get_or_insert(port == Some(443));
         self
+    }
+
+    /// The settings, by name, in which a check that is held differs from these, however either was written.
+    #[must_use]
+    pub fn drift(&self, held: &CheckSettings) -> Vec<&'static str> {
+        self.clone().normal().differing(&held.clone().normal())
+    }
+
+    fn normal(self) -> Self {
+        let mut normal = self.with_defaults();
+        let texts = [&mut normal.resource_path, &mut normal.search_string, &mut normal.fully_qualified_domain_name];
+        for text in texts {
+            text.take_if(|text| text.is_empty());
+        }
+        if let Some(path) = &mut normal.resource_path {
+            *path = format!("/{}", path.trim_start_matches('/'));
+        }
+        let of_an_endpoint = matches!(normal.asks(), Ok(Asks::Tcp | Asks::Http { .. } | Asks::Https { .. }));
+        if of_an_endpoint && normal.regions.is_none() {
+            normal.regions = Some(Regions { region: limits::REGIONS.map(str::to_owned).to_vec() });
+        }
+        if let Some(regions) = &mut normal.regions {
+            regions.region.sort();
+        }
+        if let Some(children) = &mut normal.child_health_checks {
+            children.child_health_check.sort();
+        }
+        normal
     }
 
     /// With `change` made and the elements of `reset` put back to what they are when nothing is said.

@@ -82,6 +82,7 @@ fn view(verdict: Verdict, streak: u32) -> RegionView {
         since: Timestamp::now(),
         anomalous: false,
         failing: BTreeMap::new(),
+        silent: BTreeMap::new(),
         probes: probes.into(),
     }
 }

@@ -1,0 +1,237 @@
+//! `dns plan` and `dns apply` on a lab: what is there is adopted without a moment of no answer, drift is told and mended,
+//! and a failover is none.
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test's name says what it shows, its panic where it failed")]
+
+mod support;
+
+use std::{
+    fs,
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+};
+
+use serde_json::Value;
+use support::{emulator::Emulator, lab::Lab, program::Finished, seconds, until};
+
+const FIRST: &str = "eu-west-1";
+const OTHER: &str = "us-east-1";
+const SHOP: &str = "shop.pointsman.test";
+
+on_both!(records_are_planned_adopted_and_mended);
+
+fn records_are_planned_adopted_and_mended(emulator: Emulator) {
+    let _trial = emulator.tries("dns plan and apply: adopt, drift, failed over, deleted checks, too much of a zone");
+    let scenario = include_str!("../../scenarios/region-outage.toml");
+    let lab = Lab::up(emulator, &scenario.replace("failback = \"auto\"", "failback = \"manual\""), 4);
+    let plan = lab.dns(&["plan"]).exits(0).json();
+    assert!(actions(&plan).iter().all(|(_, action)| action == "leave"), "{plan:#}");
+    assert_eq!(plan["warnings"][0]["code"], "no_aaaa", "{plan:#}");
+
+    somebody_elses_record_is_adopted_where_it_points(&lab);
+    what_somebody_edited_is_mended(&lab);
+    a_check_that_was_deleted_is_made_anew(&lab);
+    a_failed_over_state_is_no_drift(&lab);
+    too_much_of_a_zone_is_refused(&lab);
+}
+
+impl Lab {
+    fn dns(&self, arguments: &[&str]) -> Finished {
+        self.run(&[&["dns"], arguments, &["--output", "json"]].concat())
+    }
+
+    fn zone(&self) -> String {
+        let config = fs::read_to_string(self.text("/config")).unwrap();
+        let (_, rest) = config.split_once("hosted_zone = \"").unwrap();
+        rest.split_once('"').unwrap().0.to_owned()
+    }
+
+    fn address(&self, region: &str) -> Ipv4Addr {
+        self.text(&format!("/regions/{region}/serves")).split_once(':').unwrap().0.parse().unwrap()
+    }
+
+    /// What every name server answers, one after the other.
+    fn answers(&self, name: &str) -> Vec<Vec<Ipv4Addr>> {
+        let servers = self.running["name_servers"].as_array().unwrap();
+        servers.iter().map(|server| support::dns::addresses(server.as_str().unwrap(), name)).collect()
+    }
+
+    /// The lab's configuration with a second service beside the first.
+    fn with_shop(&self) -> PathBuf {
+        let config = fs::read_to_string(self.text("/config")).unwrap();
+        let from = config.find("[[service]]").unwrap();
+        let to = config[from..].find("\n[lab").map_or(config.len(), |end| from + end + 1);
+        let service =
+            config[from..to].replacen(&format!("name = \"{}\"", self.service()), &format!("name = \"{SHOP}\""), 1);
+        assert!(service.contains(SHOP), "{config}");
+        self.write("shop.toml", &format!("{}{service}{}", &config[..to], &config[to..]))
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.place().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    }
+}
+
+/// What each change is of, and what is done.
+fn actions(plan: &Value) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let of = |change: &Value| match change["what"].as_str() {
+        Some("record") => format!("{} {}", text(&change["name"]), text(&change["type"])),
+        _ => format!("check {} {}", text(&change["service"]), text(&change["region"])),
+    };
+    plan["changes"].as_array().unwrap().iter().map(|change| (of(change), text(&change["action"]))).collect()
+}
+
+fn changed(plan: &Value) -> Vec<(String, String)> {
+    actions(plan).into_iter().filter(|(_, action)| action != "leave").collect()
+}
+
+fn pair(of: &str, action: &str) -> (String, String) {
+    (of.to_owned(), action.to_owned())
+}
+
+/// Asks every name server again and again, until it is stopped: never another answer, and never none.
+struct Watch {
+    stop: Arc<AtomicBool>,
+    asking: JoinHandle<usize>,
+}
+
+impl Watch {
+    fn that(lab: &Lab, name: &'static str, address: Ipv4Addr) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let servers: Vec<_> =
+            lab.running["name_servers"].as_array().unwrap().iter().map(|it| it.as_str().unwrap().to_owned()).collect();
+        let asking = thread::spawn(move || {
+            let mut asked = 0;
+            while !stopped.load(Ordering::Relaxed) {
+                for server in &servers {
+                    assert_eq!(support::dns::addresses(server, name), [address], "{server}, question {asked}");
+                    asked += 1;
+                }
+            }
+            asked
+        });
+        Self { stop, asking }
+    }
+
+    fn end(self) -> usize {
+        self.stop.store(true, Ordering::Relaxed);
+        self.asking.join().unwrap()
+    }
+}
+
+fn somebody_elses_record_is_adopted_where_it_points(lab: &Lab) {
+    let there = lab.address(OTHER);
+    lab.aws().change_a(&lab.zone(), "CREATE", SHOP, "", (300, &there.to_string()));
+    until("the record to be answered", seconds(30), || lab.answers(SHOP).iter().all(|it| it == &[there]).then_some(()));
+    let config = lab.with_shop();
+    let config = config.to_str().unwrap();
+    let artifacts = lab.artifacts().display().to_string();
+    lab.run(&["deploy", "--yes", "--config", config, "--artifacts", &artifacts])
+        .exits(2)
+        .says(&["already has records", "hint: `pointsman dns plan`"]);
+
+    let plan = lab.dns(&["plan", "--config", config]).exits(5).json();
+    assert_eq!(plan["applied"], false);
+    let expected = [
+        pair("_pointsman.shop.pointsman.test. TXT", "create"),
+        pair("check shop.pointsman.test ", "create"),
+        pair(&format!("check shop.pointsman.test {FIRST}"), "create"),
+        pair(&format!("check shop.pointsman.test {OTHER}"), "create"),
+        pair("shop.pointsman.test. A", "adopt"),
+    ];
+    let mut found = changed(&plan);
+    found.sort();
+    assert_eq!(found, expected);
+    lab.dns(&["apply", "--config", config]).exits(2).says(&["not confirmed", "adopt   shop.pointsman.test. A"]);
+    assert_eq!(lab.dns(&["plan", "--config", config]).exits(5).json(), plan, "nothing was changed");
+
+    let watch = Watch::that(lab, SHOP, there);
+    let applied = lab.dns(&["apply", "--yes", "--config", config]).exits(0).json();
+    assert_eq!((&applied["applied"], &applied["changes"]), (&Value::Bool(true), &plan["changes"]), "the same shape");
+    lab.dns(&["plan", "--config", config]).exits(0);
+    assert!(watch.end() > 100, "it was asked throughout");
+    let again = lab.dns(&["apply", "--yes", "--config", config]).exits(0).json();
+    assert_eq!(changed(&again), []);
+}
+
+fn what_somebody_edited_is_mended(lab: &Lab) {
+    let (zone, service) = (lab.zone(), lab.service());
+    let checks = lab.dns(&["plan"]).exits(0).json();
+    let id = |region: &str| {
+        let of = |change: &&Value| change["what"] == "check" && change["region"] == region;
+        checks["changes"].as_array().unwrap().iter().find(of).unwrap()["id"].as_str().unwrap().to_owned()
+    };
+    let routing = format!(
+        "<SetIdentifier>primary</SetIdentifier><Failover>PRIMARY</Failover><HealthCheckId>{}</HealthCheckId>",
+        id(FIRST)
+    );
+    lab.aws().change_a(&zone, "UPSERT", service, &routing, (600, &lab.address(FIRST).to_string()));
+    let disable = "<UpdateHealthCheckRequest xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\">\
+                   <Disabled>true</Disabled></UpdateHealthCheckRequest>";
+    lab.aws().route53("POST", &format!("healthcheck/{}", id(OTHER)), disable);
+
+    let plan = lab.dns(&["plan"]).exits(5).json();
+    let expected = [pair(&format!("check {service} {OTHER}"), "change"), pair(&format!("{service}. A"), "change")];
+    assert_eq!(changed(&plan), expected);
+    let differing = plan["changes"].as_array().unwrap().iter().find(|change| change["action"] == "change").unwrap();
+    assert_eq!(differing["differing"], serde_json::json!(["disabled"]));
+    lab.deploy().exits(0).says(&["route 53: records of", "differ from the configuration, and stay as they are"]);
+    lab.dns(&["apply", "--yes"]).exits(0);
+    lab.dns(&["plan"]).exits(0);
+}
+
+/// Route 53 never takes the caller reference of a deleted check again.
+fn a_check_that_was_deleted_is_made_anew(lab: &Lab) {
+    let plan = lab.dns(&["plan"]).exits(0).json();
+    let of = |change: &&Value| change["what"] == "check" && change["region"] == OTHER;
+    let id = plan["changes"].as_array().unwrap().iter().find(of).unwrap()["id"].as_str().unwrap();
+    lab.aws().route53("DELETE", &format!("healthcheck/{id}"), "");
+    let service = lab.service();
+    let plan = lab.dns(&["plan"]).exits(5).json();
+    let expected = [pair(&format!("check {service} {OTHER}"), "create"), pair(&format!("{service}. A"), "change")];
+    assert_eq!(changed(&plan), expected);
+    lab.dns(&["apply", "--yes"]).exits(0).says(&["run `pointsman deploy`"]);
+    lab.dns(&["plan"]).exits(0);
+    lab.deploy().exits(0);
+    lab.dns(&["plan"]).exits(0);
+}
+
+fn a_failed_over_state_is_no_drift(lab: &Lab) {
+    until("every region to be healthy", seconds(60), || {
+        (lab.run(&["status", "--output", "json"]).code() == Some(0)).then_some(())
+    });
+    lab.run(&["failover", "--to", OTHER, "--reason", "test", "--yes"]).exits(0);
+    assert_eq!(lab.answering(), Some(OTHER));
+    let plan = lab.dns(&["plan"]).exits(0).json();
+    assert_eq!(changed(&plan), []);
+}
+
+fn too_much_of_a_zone_is_refused(lab: &Lab) {
+    for host in ["a", "b"] {
+        lab.aws().change_a(&lab.zone(), "CREATE", &format!("{host}.pointsman.test"), "", (300, "192.0.2.1"));
+    }
+    let config = fs::read_to_string(lab.with_shop()).unwrap();
+    let slower = config.replace("ttl = \"20s\"", "ttl = \"40s\"");
+    assert_ne!(slower, config, "{config}");
+    let slower = lab.write("slower.toml", &slower);
+    refused_unless_forced(lab, &slower);
+    assert_eq!(lab.answering(), Some(OTHER), "what was failed over stays so");
+}
+
+fn refused_unless_forced(lab: &Lab, config: &Path) {
+    let config = config.to_str().unwrap();
+    let plan = lab.dns(&["plan", "--config", config]).exits(4).json();
+    assert_eq!(plan["refusals"][0]["code"], "zone_share", "{plan:#}");
+    let refused = lab.dns(&["apply", "--yes", "--config", config]).exits(4);
+    refused.says(&["4 of the 10 record sets", "hint: a rule can be overridden", "--force CODE"]);
+    lab.dns(&["apply", "--yes", "--config", config, "--force", "zone_share"]).exits(0);
+    lab.dns(&["plan", "--config", config]).exits(0);
+}

@@ -1,0 +1,67 @@
+//! The functions' roles as the templates write them, beside what the functions asked for.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+const TEMPLATES: [(&str, &str); 2] = [
+    ("pointsman-checker", include_str!("../../../infra/observer.yaml")),
+    ("pointsman-failover", include_str!("../../../infra/control.yaml")),
+];
+
+/// Allowed, and not asked for by the function's own code.
+const NEVER_ASKED: [&str; 4] = [
+    // Lambda's runtime writes a function's log in its name.
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    // Lambda hands what failed to the queue, in the function's name.
+    "sqs:SendMessage",
+    // It makes S3 answer "no such key" rather than "denied".
+    "s3:ListBucket",
+];
+
+/// What a template's role allows. A bucket's own policy denies, and has a wildcard.
+fn allowed(template: &str) -> BTreeSet<&str> {
+    let lines = template.lines().filter_map(|line| line.trim().strip_prefix("Action: "));
+    let actions = lines.flat_map(|line| line.trim_matches(['[', ']']).split(", "));
+    actions.filter(|action| !matches!(*action, "sts:AssumeRole" | "lambda:InvokeFunction" | "s3:*")).collect()
+}
+
+/// The action that a role needs for an operation.
+fn action(operation: &str) -> String {
+    match operation.split_once(':') {
+        Some(("s3", "HeadObject")) => "s3:GetObject".to_owned(),
+        Some(("s3", "ListObjectsV2")) => "s3:ListBucket".to_owned(),
+        Some(("monitoring", operation)) => format!("cloudwatch:{operation}"),
+        _ => operation.to_owned(),
+    }
+}
+
+fn asked(report: &Value, function: &str) -> BTreeSet<String> {
+    let operations = report["function_calls"][function].as_array().into_iter().flatten();
+    operations.map(|operation| action(operation.as_str().unwrap())).collect()
+}
+
+/// Neither emulator enforces IAM: what AWS would deny is found here.
+pub(crate) fn nothing_is_missing(report: &Value) {
+    for (function, template) in TEMPLATES {
+        let allowed = allowed(template);
+        let asked = asked(report, function);
+        let missing: Vec<_> = asked.iter().filter(|action| !allowed.contains(action.as_str())).collect();
+        assert!(missing.is_empty(), "the role of {function} does not allow {missing:?}");
+    }
+    let functions: Vec<_> = report["function_calls"].as_object().unwrap().keys().collect();
+    assert!(functions.iter().all(|it| TEMPLATES.iter().any(|(function, _)| it == function)), "{functions:?}");
+}
+
+/// For reports that, together, have all that the functions do.
+pub(crate) fn nothing_is_unused(reports: &[&Value]) {
+    for (function, template) in TEMPLATES {
+        let asked: BTreeSet<_> = reports.iter().flat_map(|report| asked(report, function)).collect();
+        let unused: Vec<_> = allowed(template)
+            .into_iter()
+            .filter(|action| !asked.contains(*action) && !NEVER_ASKED.contains(action))
+            .collect();
+        assert!(unused.is_empty(), "nothing that {function} does needs {unused:?}; it asked for {asked:?}");
+    }
+}

@@ -1,0 +1,76 @@
+//! A deployment's part in the records: what is missing is made, what is there is left.
+
+use std::collections::BTreeMap;
+
+use decision::{ReadZone, diff_checks, ids, zoning};
+use domain::{Config, Deployment, HostedZoneId, Phase, Service, ServiceState};
+use route53::Owner;
+
+use super::DeployError;
+use crate::{
+    store::{Store, Version},
+    switch::Switch,
+};
+
+/// What a deployment found of a service's record sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Records {
+    /// Some were missing, and were made.
+    Made,
+    /// They are as they should be.
+    There,
+    /// Some differ from the configuration, and were left: `pointsman dns` changes them.
+    Differ,
+}
+
+/// The zones of all services. Where somebody else's records stand under a service's name, nothing is deployed.
+pub(super) async fn read(switch: &Switch, config: &Config) -> Result<BTreeMap<HostedZoneId, ReadZone>, DeployError> {
+    let mut zones = BTreeMap::new();
+    for service in &config.services {
+        let zone = &service.hosted_zone;
+        if !zones.contains_key(zone) {
+            zones.insert(zone.clone(), switch.read_zone(zone).await?);
+        }
+        let checks = ids(&diff_checks(&config.stack, service, &BTreeMap::new()));
+        let records = zoning(service, &zones[zone], &checks, None)?;
+        if records.owner == Owner::Others && (records.adopts() || !records.refusals.is_empty()) {
+            return Err(DeployError::ForeignRecords { service: service.name.clone(), zone: zone.to_string() });
+        }
+    }
+    Ok(zones)
+}
+
+/// Makes a service's records and state where there are none. Records that exist are never touched here: that is for
+/// `dns apply`, which shows first what it changes.
+pub(super) async fn ensure(
+    switch: &Switch,
+    store: &Store,
+    deployment: &Deployment,
+    service: &Service,
+    zone: &ReadZone,
+) -> Result<Records, DeployError> {
+    let state = store.state(&service.name).await?;
+    let checks = &deployment.checks[&service.name];
+    let records = zoning(service, zone, checks, state.as_ref().map(|(state, _)| state))?;
+    let found = if !records.is_needed() {
+        Records::There
+    } else if records.only_creates() && records.refusals.is_empty() {
+        switch.change(&service.hosted_zone, &records.batch(service), "pointsman deploy").await?;
+        Records::Made
+    } else {
+        Records::Differ
+    };
+    if state.is_none() {
+        // The zone may be older than the state: what it says is what is.
+        let mut state = ServiceState::new(service);
+        state.epoch = domain::fence_epoch(&records.fence).unwrap_or_default();
+        state.active = records.slots[0].region.clone();
+        if state.active != service.preferred().name {
+            state.phase = Phase::FailedOver;
+        }
+        state.slots = records.slots;
+        state.fence = records.fence;
+        store.save(&state, &Version::Absent).await?;
+    }
+    Ok(found)
+}

@@ -1,0 +1,150 @@
+//! The stacks of a deployment as they should be, and what lies in the buckets beside the code.
+
+use bytes::Bytes;
+use domain::{Config, Deployment, RegionName, sha256_hex};
+
+use super::{DeployError, Progress, Release, Schedule, put_once, regions};
+use crate::{Session, names::Names, stacks::Stacks};
+
+const ARTIFACTS: &str = include_str!("../../../../infra/artifacts.yaml");
+const OBSERVER: &str = include_str!("../../../../infra/observer.yaml");
+const CONTROL: &str = include_str!("../../../../infra/control.yaml");
+
+/// A stack as it should be.
+pub(super) struct WantedStack {
+    pub(super) region: RegionName,
+    pub(super) name: String,
+    pub(super) template: String,
+    pub(super) parameters: Vec<(&'static str, String)>,
+}
+
+impl WantedStack {
+    /// Makes it so.
+    pub(super) async fn apply(
+        &self,
+        session: &Session,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<(), DeployError> {
+        let watch = |event| progress(Progress::Resource(event));
+        let stacks = Stacks::new(session, &self.region, &watch);
+        let applied = stacks.apply(&self.name, &self.template, &self.parameters).await?;
+        progress(Progress::Stack { region: self.region.clone(), stack: self.name.clone(), applied });
+        Ok(())
+    }
+}
+
+/// All that a deployment should be.
+pub(super) struct Wanted {
+    /// The buckets of each region, which come first.
+    pub(super) artifacts: Vec<WantedStack>,
+    /// The functions and what is around them.
+    pub(super) functions: Vec<WantedStack>,
+    config: Config,
+    config_key: String,
+    config_object: Bytes,
+    release: Release,
+}
+
+impl Wanted {
+    /// Asks whether there is a state bucket already, and nothing else.
+    pub(super) async fn of(
+        session: &Session,
+        names: &Names,
+        deployment: &Deployment,
+        release: &Release,
+    ) -> Result<Self, DeployError> {
+        let config = &deployment.config;
+        // What is named by its content is never another one.
+        let object = serde_json::to_vec(deployment).expect("a deployment is plain data");
+        let config_key = format!("config/{}.json", &sha256_hex(&object)[..32]);
+        let state_bucket = state_bucket(session, names, &config.control_region).await?;
+        let artifacts = regions(config).map(|region| WantedStack {
+            region: region.clone(),
+            name: names.stack("artifacts"),
+            template: ARTIFACTS.to_owned(),
+            parameters: vec![("Stack", names.bus())],
+        });
+        let observers = config.observers.iter().map(|region| observer(names, config, release, region, &config_key));
+        let control = control(names, config, release, &config_key, state_bucket);
+        Ok(Self {
+            artifacts: artifacts.collect(),
+            functions: observers.chain([control]).collect(),
+            config: config.clone(),
+            config_key,
+            config_object: object.into(),
+            release: release.clone(),
+        })
+    }
+
+    /// Each region gets what runs there.
+    pub(super) async fn put(&self, session: &Session, names: &Names, region: &RegionName) -> Result<(), DeployError> {
+        let put = |key, body| put_once(session, names, region, key, body);
+        put(self.config_key.clone(), self.config_object.clone()).await?;
+        if self.config.observers.contains(region) {
+            put(self.release.checker.key("checker"), self.release.checker.zip.clone()).await?;
+        }
+        if self.config.control_region == *region {
+            put(self.release.failover.key("failover"), self.release.failover.zip.clone()).await?;
+        }
+        Ok(())
+    }
+}
+
+fn observer(names: &Names, config: &Config, release: &Release, region: &RegionName, config_key: &str) -> WantedStack {
+    WantedStack {
+        region: region.clone(),
+        name: names.stack("observer"),
+        template: template(OBSERVER, config),
+        parameters: vec![
+            ("Stack", names.bus()),
+            ("ControlRegion", config.control_region.to_string()),
+            ("CodeKey", release.checker.key("checker")),
+            ("ConfigKey", config_key.to_owned()),
+            ("Architecture", release.architecture.as_str().to_owned()),
+            ("Schedule", Schedule::of(config).as_str().to_owned()),
+        ],
+    }
+}
+
+fn control(names: &Names, config: &Config, release: &Release, config_key: &str, state_bucket: &str) -> WantedStack {
+    let mut zones: Vec<_> =
+        config.services.iter().map(|s| format!("arn:aws:route53:::hostedzone/{}", s.hosted_zone)).collect();
+    zones.sort();
+    zones.dedup();
+    let records = config.services.iter().flat_map(decision::names);
+    let records: Vec<_> = records.map(|name| name.to_api().trim_end_matches('.').to_owned()).collect();
+    WantedStack {
+        region: config.control_region.clone(),
+        name: names.stack("control"),
+        template: template(CONTROL, config),
+        parameters: vec![
+            ("Stack", names.bus()),
+            ("CodeKey", release.failover.key("failover")),
+            ("ConfigKey", config_key.to_owned()),
+            ("HostedZones", zones.join(",")),
+            ("RecordNames", records.join(",")),
+            ("Architecture", release.architecture.as_str().to_owned()),
+            ("Schedule", Schedule::of(config).as_str().to_owned()),
+            ("StateBucket", state_bucket.to_owned()),
+        ],
+    }
+}
+
+/// A function's template, with what a lab adds to its environment.
+fn template(template: &str, config: &Config) -> String {
+    const VARIABLES: &str = "        Variables:\n";
+    // A JSON string is a YAML string too.
+    let line = |(name, value): (&String, &String)| format!("          {name}: {}\n", serde_json::json!(value));
+    let added = config.lab.iter().flat_map(|lab| lab.environment.iter().map(line));
+    let variables: String = [VARIABLES.to_owned()].into_iter().chain(added).collect();
+    template.replace(VARIABLES, &variables)
+}
+
+/// A state bucket that an earlier deployment left behind is taken over, not made again.
+async fn state_bucket(session: &Session, names: &Names, region: &RegionName) -> Result<&'static str, DeployError> {
+    let bucket = names.state(region);
+    let exists = session.s3(region).head_bucket().bucket(&bucket).send().await.is_ok();
+    let watch = |_| ();
+    let owned = Stacks::new(session, region, &watch).owns(&names.stack("control"), "State").await?;
+    Ok(if exists && !owned { "existing" } else { "create" })
+}

@@ -1,0 +1,237 @@
+//! Route 53's own checks as a configuration wants them.
+
+use std::collections::BTreeMap;
+
+use domain::{CheckId, NativeCheck, NativeChecks, Region, RegionName, Service, StackName, sha256_hex};
+use route53::{CheckSettings, Regions};
+
+/// Characters of a caller reference that leave room for the number of a later attempt, of 64 in all.
+const REFERENCE: usize = 60;
+
+/// What a check stands for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CheckOf {
+    /// A region, as it is.
+    Region(RegionName),
+    /// A region that Route 53 must not return to: disabled and inverted (R27).
+    AlwaysUnhealthy,
+}
+
+/// A check as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WantedCheck {
+    /// What it stands for.
+    pub of: CheckOf,
+    /// Finds it again: all that can't be changed of a check is in it.
+    pub reference: String,
+    /// Its settings.
+    pub settings: CheckSettings,
+}
+
+/// A check as AWS has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldCheck {
+    /// Its id.
+    pub id: CheckId,
+    /// Its settings.
+    pub settings: CheckSettings,
+}
+
+/// A wanted check and what there is of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckDiff {
+    /// As it should be.
+    pub wanted: WantedCheck,
+    /// As it is, where there is one.
+    pub held: Option<HeldCheck>,
+    /// The settings in which the two differ.
+    pub differing: Vec<&'static str>,
+}
+
+impl CheckDiff {
+    /// Its id; before it is made, a word that stands for it.
+    #[must_use]
+    pub fn id(&self) -> CheckId {
+        let name = || match &self.wanted.of {
+            CheckOf::Region(region) => format!("to-be-made-{region}"),
+            CheckOf::AlwaysUnhealthy => "to-be-made-always-unhealthy".to_owned(),
+        };
+        let id = self.held.as_ref().map(|held| held.id.clone());
+        id.unwrap_or_else(|| name().parse().expect("letters and hyphens make a check's id"))
+    }
+}
+
+/// The checks that a service needs: each region's, and the one that is always unhealthy.
+#[must_use]
+pub fn wanted_checks(stack: &StackName, service: &Service) -> Vec<WantedCheck> {
+    let always = WantedCheck {
+        of: CheckOf::AlwaysUnhealthy,
+        reference: reference(format!("{stack}:{}:always-unhealthy", service.name)),
+        // Disabled counts as healthy, inverted turns it round (R27). It probes nothing, whatever it names.
+        settings: CheckSettings {
+            r#type: Some("TCP".to_owned()),
+            fully_qualified_domain_name: Some(service.name.to_string()),
+            port: Some(443),
+            disabled: Some(true),
+            inverted: Some(true),
+            ..CheckSettings::default()
+        },
+    };
+    service.regions.iter().map(|region| check_of(stack, service, region)).chain([always]).collect()
+}
+
+/// What there is of the checks wanted, found by their references.
+#[must_use]
+pub fn diff_checks(stack: &StackName, service: &Service, there: &BTreeMap<String, HeldCheck>) -> Vec<CheckDiff> {
+    let diff = |wanted: WantedCheck| {
+        let held = attempts(&wanted.reference).filter_map(|reference| there.get(&reference)).next_back().cloned();
+        let differing = held.as_ref().map(|held| wanted.settings.drift(&held.settings)).unwrap_or_default();
+        CheckDiff { wanted, held, differing }
+    };
+    wanted_checks(stack, service).into_iter().map(diff).collect()
+}
+
+/// The references that a check may have been made under: Route 53 never takes that of a deleted check again.
+#[must_use]
+pub fn attempts(reference: &str) -> impl DoubleEndedIterator<Item = String> {
+    let numbered = (2..=9).map(move |attempt| format!("{reference}#{attempt}"));
+    [reference.to_owned()].into_iter().chain(numbered)
+}
+
+/// The ids that record sets name.
+#[must_use]
+pub fn ids(checks: &[CheckDiff]) -> NativeChecks {
+    let mut own = BTreeMap::new();
+    let mut always = None;
+    for check in checks {
+        match &check.wanted.of {
+            CheckOf::Region(region) => {
+                own.insert(region.clone(), check.id());
+            }
+            CheckOf::AlwaysUnhealthy => always = Some(check.id()),
+        }
+    }
+    NativeChecks { own, always_unhealthy: always.expect("every service wants the one that is always unhealthy") }
+}
+
+fn check_of(stack: &StackName, service: &Service, region: &Region) -> WantedCheck {
+    let NativeCheck { https, port, path, interval_s, threshold, search, checkers } = &service.check;
+    let kind = match (path, https, search) {
+        (None, ..) => "TCP",
+        (Some(_), false, None) => "HTTP",
+        (Some(_), true, None) => "HTTPS",
+        (Some(_), false, Some(_)) => "HTTP_STR_MATCH",
+        (Some(_), true, Some(_)) => "HTTPS_STR_MATCH",
+    };
+    let targets = &region.targets;
+    let address = targets.a.first().map(ToString::to_string).or(targets.aaaa.first().map(ToString::to_string));
+    let cname = targets.cname.as_ref().map(ToString::to_string);
+    // Where there is an address the name is only sent, as host and for SNI; TCP sends none.
+    let name = if address.is_some() { path.as_ref().map(|_| service.name.to_string()) } else { cname };
+    let checkers = checkers.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let how = if address.is_some() { "address" } else { "name" };
+    WantedCheck {
+        of: CheckOf::Region(region.name.clone()),
+        reference: reference(format!("{stack}:{}:{}:{kind}:{how}:{interval_s}", service.name, region.name)),
+        settings: CheckSettings {
+            r#type: Some(kind.to_owned()),
+            ip_address: address,
+            port: Some((*port).into()),
+            resource_path: path.clone(),
+            fully_qualified_domain_name: name,
+            search_string: path.as_ref().and(search.clone()),
+            request_interval: Some((*interval_s).into()),
+            failure_threshold: Some((*threshold).into()),
+            enable_sni: https.then_some(true).filter(|_| path.is_some()),
+            regions: (!checkers.is_empty()).then_some(Regions { region: checkers }),
+            ..CheckSettings::default()
+        },
+    }
+}
+
+fn reference(text: String) -> String {
+    if text.len() <= REFERENCE { text } else { sha256_hex(text.as_bytes())[..REFERENCE].to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Config;
+
+    use super::*;
+
+    fn config(check: &str) -> Config {
+        let source = format!(
+            "control_region = \"eu-central-1\"\nobservers = [\"ca-central-1\", \"us-east-2\", \"us-west-2\"]\n\
+             [[service]]\nname = \"api.example.com\"\nhosted_zone = \"Z1\"\n[service.check]\n{check}\n\
+             [[service.region]]\nname = \"eu-west-1\"\na = [\"192.0.2.1\"]\n\
+             [[service.region]]\nname = \"us-east-1\"\na = [\"192.0.2.2\"]\n\
+             [[service.probe]]\nname = \"http\"\nkind = \"http\"\n"
+        );
+        Config::parse("t.toml", &source).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn wanted(check: &str) -> Vec<WantedCheck> {
+        let config = config(check);
+        wanted_checks(&config.stack, &config.services[0])
+    }
+
+    /// Route 53's own judgement needs public addresses.
+    fn public(mut settings: CheckSettings) -> CheckSettings {
+        settings.ip_address = settings.ip_address.map(|_| "203.0.114.1".to_owned());
+        settings
+    }
+
+    #[test]
+    fn every_kind_of_check_is_one_that_route_53_takes() {
+        for check in [
+            "kind = \"tcp\"\nport = 5432",
+            "kind = \"http\"\nport = 80\npath = \"/health\"\ninterval = \"30s\"\nthreshold = 1",
+            "kind = \"https\"\nport = 443\ncheckers = [\"us-east-1\", \"eu-west-1\", \"sa-east-1\"]",
+            "kind = \"https\"\nport = 443\nsearch = \"all is well\"",
+        ] {
+            for wanted in wanted(check) {
+                let judged = public(wanted.settings.clone().with_defaults()).judge();
+                assert!(judged.is_ok(), "{check}: {wanted:?}: {judged:?}");
+                assert!(wanted.reference.len() <= REFERENCE);
+            }
+        }
+        let https = &wanted("kind = \"https\"\nport = 443\nsearch = \"ok\"")[0].settings;
+        assert_eq!((https.r#type.as_deref(), https.enable_sni), (Some("HTTPS_STR_MATCH"), Some(true)));
+        assert_eq!(https.fully_qualified_domain_name.as_deref(), Some("api.example.com"));
+    }
+
+    #[test]
+    fn a_check_is_found_again_and_what_was_edited_is_named() {
+        let config = config("kind = \"http\"\nport = 80\npath = \"/health\"");
+        let service = &config.services[0];
+        let all = wanted_checks(&config.stack, service);
+        let held = |wanted: &WantedCheck| HeldCheck {
+            id: "c1".parse().unwrap(),
+            settings: wanted.settings.clone().with_defaults(),
+        };
+        let mut there: BTreeMap<_, _> = all.iter().map(|it| (it.reference.clone(), held(it))).collect();
+        let diffs = diff_checks(&config.stack, service, &there);
+        assert!(diffs.iter().all(|diff| diff.held.is_some() && diff.differing.is_empty()), "{diffs:?}");
+
+        let edited = there.get_mut(&all[0].reference).unwrap();
+        edited.settings.disabled = Some(true);
+        edited.settings.resource_path = Some("/".to_owned());
+        there.remove(&all[1].reference);
+        let diffs = diff_checks(&config.stack, service, &there);
+        assert_eq!(diffs[0].differing, ["resource_path", "disabled"]);
+        assert_eq!((&diffs[1].held, diffs[1].id().as_str()), (&None, "to-be-made-us-east-1"));
+
+        // Made again after it was deleted.
+        there.insert(format!("{}#2", all[1].reference), held(&all[1]));
+        assert!(diff_checks(&config.stack, service, &there)[1].held.is_some());
+    }
+
+    #[test]
+    fn what_can_be_changed_of_a_check_makes_no_new_one() {
+        let reference = |check: &str| wanted(check)[0].reference.clone();
+        let first = reference("kind = \"http\"\nport = 80\npath = \"/a\"");
+        assert_eq!(reference("kind = \"http\"\nport = 81\npath = \"/b\"\nthreshold = 5"), first);
+        assert_ne!(reference("kind = \"http\"\nport = 80\npath = \"/a\"\ninterval = \"30s\""), first);
+        assert_ne!(reference("kind = \"http\"\nport = 80\npath = \"/a\"\nsearch = \"x\""), first);
+    }
+}
