@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::{
     decide::{Outcome, decide},
-    evidence::{Evidence, NativeHealth},
+    evidence::{AlarmState, Evidence, NativeHealth},
     observe::is_own,
     reason::{self, list},
     scene::Scene,
@@ -52,6 +52,14 @@ fn seen(tally: &Tally<'_>) -> String {
         NativeHealth::Unhealthy => "; Route 53's own check is unhealthy",
         NativeHealth::Unknown => "",
     });
+    if let Some((alarm, says)) = tally.alarm {
+        let says = match says {
+            AlarmState::Ok => "OK",
+            AlarmState::Alarm => "in ALARM",
+            AlarmState::Unknown => "unknown",
+        };
+        text.push_str(&format!("; alarm {alarm} is {says}"));
+    }
     text
 }
 
@@ -132,13 +140,14 @@ mod tests {
         world.one("us-east-2", "us-east-1", Down, 2);
         world.one("us-west-2", "us-east-1", Down, 2);
         world.native("us-east-1", NativeHealth::Healthy);
+        world.alarm("us-east-1", AlarmState::Ok);
         world.probes_of("us-west-2", "us-east-1", &[failed("http", Fault::HttpStatus), ok("tcp")]);
         let told = told(&world);
         assert_eq!(
             told[0],
             "us-east-1 is down for 2 of 3 observers (us-east-2 and us-west-2), for 2 rounds in a row: \
              http connect_timeout and tcp connect_timeout for us-east-2; http http_status for us-west-2; \
-             Route 53's own check is healthy"
+             Route 53's own check is healthy; alarm us-east-1-errors in eu-central-1 is OK"
         );
         assert_eq!(told.last().unwrap(), "a failover could happen at 10:15:10 UTC at the earliest, in 10s");
     }
