@@ -56,16 +56,18 @@ pub fn decide(service: &Service, state: &ServiceState, evidence: &Evidence, now:
         }
         (Err(reasons), _) => (Outcome::Hold(reasons), None),
     };
-    let regions = scene.tallies.iter().map(|tally| {
+    // A handful: put in one by one they need no list to be sorted first.
+    let mut regions = BTreeMap::new();
+    for tally in &scene.tallies {
         let phase = tally.phase();
         let since =
             state.regions.get(tally.region).filter(|track| track.phase == phase).map_or(now, |track| track.since);
-        (tally.region.clone(), RegionTrack { phase, since })
-    });
+        regions.insert(tally.region.clone(), RegionTrack { phase, since });
+    }
     Decision {
         active: scene.active().map(|active| active.region.clone()),
         phase: scene.phase(),
-        regions: regions.collect(),
+        regions,
         outcome,
         would,
         mode: service.policy.mode,

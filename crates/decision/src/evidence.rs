@@ -118,7 +118,8 @@ impl Evidence {
     /// Sorts the observers into those that know and those that don't.
     #[must_use]
     pub fn hear(&self, service: &Service, now: Timestamp) -> Hearing<'_> {
-        let mut hearing = Hearing { knowing: Vec::new(), silent: Vec::new(), observers: self.observers.len() };
+        let observers = self.observers.len();
+        let mut hearing = Hearing { knowing: Vec::with_capacity(observers), silent: Vec::new(), observers };
         for observer in &self.observers {
             match self.word_of(observer, service, now) {
                 Ok(sighting) => hearing.knowing.push(sighting),

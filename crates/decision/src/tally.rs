@@ -63,7 +63,11 @@ pub struct Tally<'a> {
     /// How many say up, and how many down.
     up: usize,
     down: usize,
-    /// Those that fail for a quorum now, and have for `down_after` rounds.
+    phase: RegionPhase,
+    /// For how many rounds in a row a quorum has said down.
+    rounds_down: u32,
+    /// While it is down: those that a quorum could make, those that fail for a quorum now, and have for long enough.
+    made: Probes,
     failing: Probes,
     lasting: Probes,
 }
@@ -73,8 +77,8 @@ pub struct Tally<'a> {
 struct Probes(u128);
 
 impl Probes {
-    fn add(&mut self, place: usize) {
-        self.0 |= u32::try_from(place).ok().and_then(|place| 1_u128.checked_shl(place)).unwrap_or(0);
+    fn put(&mut self, place: usize, belongs: bool) {
+        self.0 |= u32::try_from(place).ok().and_then(|place| u128::from(belongs).checked_shl(place)).unwrap_or(0);
     }
 
     fn of(self, probes: &[Probe]) -> impl Iterator<Item = &Probe> + Clone {
@@ -145,15 +149,19 @@ impl<'a> Tally<'a> {
             probes: &service.probes,
             up: 0,
             down: 0,
+            rounds_down: 0,
+            phase: RegionPhase::Unknown,
+            made: Probes::default(),
             failing: Probes::default(),
             lasting: Probes::default(),
         };
         tally.up = tally.saying(VerdictAs::Up).count();
         tally.down = tally.votes.len() - tally.up;
         if tally.is_down() {
-            tally.failing = tally.probes_of_a_quorum(|_, report| fails(tally.policy, report));
-            tally.lasting = tally.lasting();
+            tally.rounds_down = tally.reckon_rounds(VerdictAs::Down);
+            tally.weigh();
         }
+        tally.phase = tally.reckon_phase();
         tally
     }
 
@@ -168,38 +176,34 @@ impl<'a> Tally<'a> {
         reports.filter(|(_, report)| !is_own(report))
     }
 
-    /// The probes of which a quorum says this.
-    fn probes_of_a_quorum(&self, says: impl Fn(&Vote<'_>, &ProbeReport) -> bool) -> Probes {
-        let mut found = Probes::default();
-        for place in 0..self.probes.len() {
-            if self.reports(place).filter(|(vote, report)| says(vote, report)).count() >= self.policy.quorum {
-                found.add(place);
-            }
-        }
-        found
-    }
-
-    /// The probes that have failed for a quorum for long enough: twice as long where another observer, heard since,
-    /// has not seen it. Rounds in which the region answered wrongly and rounds in which nothing came back are counted
-    /// apart, so that a blip and lost packets do not add up.
-    fn lasting(&self) -> Probes {
-        let (answered, silent) = (self.down_after(), self.silence_after());
-        let lasts = |vote: &Vote<'_>, report: &ProbeReport, times: u32| {
-            let (rounds, in_silence) = failing_for(vote.view, report);
-            let enough = |rounds: u32, needed: u32| rounds >= needed.saturating_mul(times);
-            fails(self.policy, report)
-                && (enough(rounds.saturating_sub(in_silence), answered) || enough(in_silence, silent))
-        };
+    /// What the probes of a region that is down for a quorum say. A probe has failed for long enough after `down_after`
+    /// rounds: after twice as many where another observer, heard since, has not seen it. Rounds in which the region
+    /// answered wrongly and rounds in which nothing came back are counted apart, so that a blip and lost packets do not
+    /// add up.
+    fn weigh(&mut self) {
+        let (answered, silent, quorum) = (self.down_after(), self.silence_after(), self.policy.quorum);
         let since = reason::rounds(self.policy, silent);
-        let mut found = Probes::default();
+        let (mut made, mut failing, mut lasting) = (Probes::default(), Probes::default(), Probes::default());
         for place in 0..self.probes.len() {
-            let dissents = |(vote, report): (&Vote<'_>, &ProbeReport)| vote.age <= since && !lasts(vote, report, 1);
-            let times = if self.reports(place).any(dissents) { 2 } else { 1 };
-            if self.reports(place).filter(|(vote, report)| lasts(vote, report, times)).count() >= self.policy.quorum {
-                found.add(place);
+            let (mut reports, mut fail, mut last, mut last_twice, mut dissent) = (0, 0, 0, 0, false);
+            for (vote, report) in self.reports(place) {
+                let fails = fails(self.policy, report);
+                let (rounds, in_silence) = failing_for(vote.view, report);
+                let lasts = |times: u32| {
+                    let enough = |rounds: u32, needed: u32| rounds >= needed.saturating_mul(times);
+                    fails && (enough(rounds.saturating_sub(in_silence), answered) || enough(in_silence, silent))
+                };
+                reports += 1;
+                fail += usize::from(fails);
+                last += usize::from(lasts(1));
+                last_twice += usize::from(lasts(2));
+                dissent |= vote.age <= since && !lasts(1);
             }
+            made.put(place, reports >= quorum);
+            failing.put(place, fail >= quorum);
+            lasting.put(place, if dissent { last_twice } else { last } >= quorum);
         }
-        found
+        (self.made, self.failing, self.lasting) = (made, failing, lasting);
     }
 
     /// Those whose word counts so.
@@ -228,6 +232,13 @@ impl<'a> Tally<'a> {
     /// For how many rounds in a row a quorum has said so; 0 without one.
     #[must_use]
     pub fn rounds(&self, what: VerdictAs) -> u32 {
+        match what {
+            VerdictAs::Down => self.rounds_down,
+            VerdictAs::Up => self.reckon_rounds(what),
+        }
+    }
+
+    fn reckon_rounds(&self, what: VerdictAs) -> u32 {
         let streaks = || self.saying(what).map(|vote| vote.view.streak);
         let by_quorum = |streak: &u32| streaks().filter(|other| other >= streak).count() >= self.policy.quorum;
         streaks().filter(by_quorum).max().unwrap_or(0)
@@ -248,10 +259,10 @@ impl<'a> Tally<'a> {
         self.policy.silence_after.max(self.policy.down_after)
     }
 
-    /// Whether there is any independent signal that could agree or not: one that can't be had is no dissent.
+    /// Whether there is any independent signal that could agree or not that it is down: one that can't be had is no dissent.
     #[must_use]
     pub fn has_signal(&self) -> bool {
-        self.native != NativeHealth::Unknown || self.probes_of_a_quorum(|_, _| true).has_two_kinds(self.probes)
+        self.native != NativeHealth::Unknown || self.made.has_two_kinds(self.probes)
     }
 
     /// What agrees that the region is down.
@@ -321,6 +332,10 @@ impl<'a> Tally<'a> {
     /// How the region is seen, all observers together.
     #[must_use]
     pub fn phase(&self) -> RegionPhase {
+        self.phase
+    }
+
+    fn reckon_phase(&self) -> RegionPhase {
         let degraded = self.votes.iter().filter(|vote| vote.view.verdict == Verdict::Degraded).count();
         let some_down = self.down > 0;
         if self.is_down() {
