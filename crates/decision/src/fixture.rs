@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
     Answering, Config, Fault, OBSERVATION_FORMAT, Observation, ObserverName, Paused, Period, Phases, Plan, ProbeReport,
-    ProbeStatus, RegionName, RegionView, Round, Service, ServiceState, Verdict,
+    ProbeStatus, RegionName, RegionView, Round, Seen, Service, ServiceState, Verdict,
 };
 use jiff::Timestamp;
 
@@ -21,7 +21,14 @@ pub(crate) struct World {
 }
 
 pub(crate) fn report(probe: &str, status: ProbeStatus, fault: Option<Fault>) -> ProbeReport {
-    ProbeReport { probe: probe.parse().unwrap(), status, fault, phases_ms: Phases::default(), evidence: String::new() }
+    ProbeReport {
+        probe: probe.parse().unwrap(),
+        status,
+        fault,
+        phases_ms: Phases::default(),
+        evidence: String::new(),
+        seen: Seen::default(),
+    }
 }
 
 pub(crate) fn ok(probe: &str) -> ProbeReport {
@@ -44,7 +51,8 @@ pub(crate) fn view(verdict: Verdict, streak: u32) -> RegionView {
         Verdict::Down => vec![failed("http", Fault::ConnectTimeout), failed("tcp", Fault::ConnectTimeout)],
         Verdict::Unknown => vec![failed("http", Fault::Observer), failed("tcp", Fault::Observer)],
     };
-    RegionView { verdict, streak, since: Timestamp::UNIX_EPOCH, anomalous: false, failing: BTreeMap::new(), probes }
+    let since = Timestamp::UNIX_EPOCH;
+    RegionView { verdict, streak, since, anomalous: false, anomaly: None, failing: BTreeMap::new(), probes }
 }
 
 impl World {

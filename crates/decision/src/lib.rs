@@ -19,6 +19,7 @@ mod reason;
 mod records;
 mod scene;
 mod tally;
+mod unusual;
 
 pub use approve::approve;
 pub use decide::{Decision, Outcome, decide};
@@ -27,4 +28,5 @@ pub use execution::{Action, Event, acknowledge, next, note, settle, take};
 pub use observe::{Measured, follow, needs_event, needs_write, verdict};
 pub use order::{Order, may_force, order};
 pub use records::{RecordsError, change_batch, fence_in, fence_set, is_ours, names, record_sets, slots_in};
-pub use tally::{Signal, Tally, Vote};
+pub use tally::{Signal, Tally, Vote, down_after};
+pub use unusual::Unusual;

@@ -67,6 +67,7 @@ impl<'a> Watch<'a> {
                 streak: LONG,
                 since: at,
                 anomalous: false,
+                anomaly: None,
                 failing: BTreeMap::new(),
                 probes,
             };
@@ -124,6 +125,7 @@ impl<'a> Watch<'a> {
             at,
             regions,
             anomalous: BTreeSet::new(),
+            anomalies: BTreeMap::new(),
             answering: answering.clone(),
         };
         let observation = follow(Some(&observer.previous), measured, self.quiet);
@@ -186,7 +188,14 @@ fn report(probe: &domain::ProbeName, met: Result<bool, Fault>) -> ProbeReport {
         Ok(true) => (ProbeStatus::Degraded, None),
         Err(fault) => (ProbeStatus::Failed, Some(fault)),
     };
-    ProbeReport { probe: probe.clone(), status, fault, phases_ms: Phases::default(), evidence: String::new() }
+    ProbeReport {
+        probe: probe.clone(),
+        status,
+        fault,
+        phases_ms: Phases::default(),
+        evidence: String::new(),
+        seen: domain::Seen::default(),
+    }
 }
 
 impl Observer {
