@@ -1,6 +1,7 @@
 //! Adapters over the AWS SDK: state, records, events, metrics, notifications, stacks.
 
 mod alarms;
+mod baselines;
 mod controller;
 mod deploy;
 mod destroy;
@@ -18,6 +19,7 @@ mod store;
 mod switch;
 
 pub use alarms::Alarms;
+pub use baselines::{Baselines, Readings};
 pub use controller::{Controller, Look, OrderError, TickError};
 pub use deploy::{Architecture, Code, DeployError, Progress, Release, Schedule, deploy, invoke, start};
 pub use destroy::{Destroy, destroy};
