@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: measures what has a bound, on this machine.
 
+mod anomaly;
 mod cold_start;
 mod compare;
 mod decide;
@@ -46,6 +47,7 @@ pub(crate) enum Part {
     Dns,
     Proxy,
     Decide,
+    Anomaly,
 }
 
 impl Part {
@@ -61,6 +63,7 @@ impl Part {
             Self::Dns => "dns",
             Self::Proxy => "proxy",
             Self::Decide => "decide",
+            Self::Anomaly => "anomaly",
         }
     }
 
@@ -74,6 +77,7 @@ impl Part {
             Self::Dns => &["build", "--release", "--workspace", "--example", "dns"],
             Self::Proxy => &["build", "--release", "--workspace", "--example", "proxy"],
             Self::Decide => &["build", "--release", "--workspace", "--example", "speed"],
+            Self::Anomaly => &["build", "--release", "--workspace", "--example", "round"],
             Self::Ship => &["build", "--profile", "ship", "--bin", "checker", "--bin", "failover"],
         }
     }
@@ -90,14 +94,15 @@ impl Part {
             Self::Dns => dns::measure(place),
             Self::Proxy => proxy::measure(place),
             Self::Decide => decide::measure(place),
+            Self::Anomaly => anomaly::measure(place),
         }
     }
 }
 
 /// The parts that the arguments name; without any, all but `--ship`, which takes long. None where one is unknown.
 pub(crate) fn parts(arguments: impl Iterator<Item = OsString>) -> Option<BTreeSet<Part>> {
-    use Part::{ColdStart, Compare, Decide, Dns, Drill, Fleet, Proxy, Round, Ship, Zip};
-    const ALL: [Part; 10] = [Drill, Round, Zip, ColdStart, Compare, Fleet, Dns, Proxy, Decide, Ship];
+    use Part::{Anomaly, ColdStart, Compare, Decide, Dns, Drill, Fleet, Proxy, Round, Ship, Zip};
+    const ALL: [Part; 11] = [Drill, Round, Zip, ColdStart, Compare, Fleet, Dns, Proxy, Decide, Anomaly, Ship];
     let mut parts = arguments
         .map(|argument| ALL.into_iter().find(|part| argument == part.name()))
         .collect::<Option<BTreeSet<_>>>()?;
@@ -191,8 +196,8 @@ mod tests {
 
     #[test]
     fn arguments_choose_parts() {
-        use Part::{ColdStart, Compare, Decide, Dns, Drill, Fleet, Proxy, Round, Zip};
-        let all = [Drill, Round, Zip, ColdStart, Compare, Fleet, Dns, Proxy, Decide];
+        use Part::{Anomaly, ColdStart, Compare, Decide, Dns, Drill, Fleet, Proxy, Round, Zip};
+        let all = [Drill, Round, Zip, ColdStart, Compare, Fleet, Dns, Proxy, Decide, Anomaly];
         assert_eq!(named(&[]).unwrap(), all);
         assert_eq!(named(&["zip", "drill"]).unwrap(), [Part::Drill, Part::Zip]);
         assert_eq!(named(&["zip", "--ship"]).unwrap(), [Part::Zip, Part::Ship]);

@@ -159,6 +159,7 @@ async fn measure(prober: &Prober, service: &Service, config: ConfigHash) -> Meas
         at: Timestamp::now(),
         regions: seen.regions,
         anomalous: BTreeSet::new(),
+        anomalies: BTreeMap::new(),
         answering: seen.answering,
     }
 }

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use aws::Look;
 use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
-use decision::{Outcome, explain};
-use domain::{Epoch, HoldReason, Mode, ObserverName, Paused, Phase, RegionName, RegionPhase, Service, Verdict};
+use decision::{Outcome, Tally, explain};
+use domain::{
+    Anomaly, Epoch, HoldReason, Mode, ObserverName, Paused, Phase, RegionName, RegionPhase, Service, Verdict,
+};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -39,6 +41,10 @@ struct RegionStatus {
     phase: RegionPhase,
     verdicts: BTreeMap<ObserverName, Verdict>,
     since: Option<Timestamp>,
+    /// What each observer's forest says.
+    anomalies: BTreeMap<ObserverName, Anomaly>,
+    /// What is unusual, in words: by whom it is seen too.
+    unusual: Option<String>,
 }
 
 pub(crate) async fn run(global: &Global, args: &args::Status, printer: &Printer) -> Result<exit::Code, CliError> {
@@ -66,19 +72,22 @@ fn status(service: &Service, look: &Look, now: Timestamp) -> ServiceStatus {
         Some(Outcome::Plan(_)) | None => Vec::new(),
     };
     let hearing = look.evidence.hear(service, now);
-    let regions = service.regions.iter().map(|region| {
+    let tallies = Tally::all(service, &hearing, &look.evidence);
+    let regions = service.regions.iter().zip(&tallies).map(|(region, tally)| {
         let track = decision.and_then(|decision| decision.regions.get(&region.name));
-        let knowing = hearing
-            .knowing
-            .iter()
-            .map(|it| &it.observation)
-            .filter_map(|it| Some((it.observer.clone(), it.regions.get(&region.name)?.verdict)));
+        let views = || {
+            let observations = hearing.knowing.iter().map(|it| &it.observation);
+            observations.filter_map(|it| Some((it.observer.clone(), it.regions.get(&region.name)?)))
+        };
         let silent = hearing.silent.iter().map(|(observer, _)| ((*observer).clone(), Verdict::Unknown));
-        let verdicts = silent.chain(knowing).collect();
+        let verdicts = silent.chain(views().map(|(observer, view)| (observer, view.verdict))).collect();
+        let anomalies = views().filter_map(|(observer, view)| Some((observer, view.anomaly.clone()?))).collect();
         let status = RegionStatus {
             phase: track.map_or(RegionPhase::Unknown, |track| track.phase),
             since: track.map(|track| track.since),
             verdicts,
+            anomalies,
+            unusual: tally.unusual().map(|unusual| unusual.to_string()),
         };
         (region.name.clone(), status)
     });

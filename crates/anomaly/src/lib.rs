@@ -39,6 +39,7 @@
 //! # }
 //! ```
 
+mod baseline;
 mod calibration;
 mod draw;
 mod error;
@@ -53,6 +54,7 @@ mod range;
 mod real;
 mod stream;
 
+pub use baseline::{BASELINE_VERSION, Baseline, BaselineError, Reading};
 pub use calibration::Calibration;
 pub use error::AnomalyError;
 pub use explain::Explanation;

@@ -2,6 +2,7 @@
 
 mod alarm_states;
 mod alarms;
+mod baselines;
 mod checks;
 mod controller;
 mod deploy;
@@ -24,6 +25,7 @@ mod store;
 mod switch;
 
 pub use alarms::Alarms;
+pub use baselines::{Baselines, Readings};
 pub use controller::{Controller, Look, OrderError, TickError};
 pub use deploy::{
     Architecture, Code, DeployError, Preview, Progress, Records, Release, Schedule, StackPreview, deploy, deploy_code,

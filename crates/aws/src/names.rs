@@ -74,3 +74,8 @@ pub(crate) fn state_key(service: &DnsName) -> String {
 pub(crate) fn observation_key(observer: &ObserverName, service: &DnsName) -> String {
     format!("observations/{observer}/{service}.json")
 }
+
+/// The key of what an observer has learned of a region: one writer each, in a folder of its own beside the observations.
+pub(crate) fn baseline_key(observer: &ObserverName, service: &DnsName, region: &RegionName) -> String {
+    format!("baselines/{observer}/{service}/{region}.bin")
+}

@@ -7,7 +7,9 @@ use aws_sdk_cloudwatch::{
     types::{Dimension, MetricDatum, StandardUnit, StatisticSet},
 };
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
-use domain::{ChangeEvent, DnsName, EVENT_DETAIL_TYPE, EVENT_SOURCE, Observation, ProbeStatus, RegionName, Verdict};
+use domain::{
+    Anomaly, ChangeEvent, DnsName, EVENT_DETAIL_TYPE, EVENT_SOURCE, Observation, ProbeStatus, RegionName, Verdict,
+};
 
 use crate::{
     Session,
@@ -64,6 +66,8 @@ enum Metric {
     Latency,
     /// 1 for a round in which an observer says down, else 0.
     Down,
+    /// How unusual a round is, from 0 to 1.
+    AnomalyScore,
 }
 
 impl Metric {
@@ -72,12 +76,13 @@ impl Metric {
             Self::Success => "Success",
             Self::Latency => "Latency",
             Self::Down => "Down",
+            Self::AnomalyScore => "AnomalyScore",
         }
     }
 
     const fn unit(self) -> StandardUnit {
         match self {
-            Self::Success | Self::Down => StandardUnit::None,
+            Self::Success | Self::Down | Self::AnomalyScore => StandardUnit::None,
             Self::Latency => StandardUnit::Milliseconds,
         }
     }
@@ -97,6 +102,9 @@ impl Metrics {
         for (region, view) in &observation.regions {
             let mut put = |metric, value| self.put(&observation.service, region, metric, value);
             put(Metric::Down, f64::from(u8::from(view.verdict == Verdict::Down)));
+            if let Some(score) = view.anomaly.as_ref().and_then(Anomaly::score) {
+                put(Metric::AnomalyScore, score);
+            }
             for probe in &view.probes {
                 let failed = probe.status == ProbeStatus::Failed;
                 put(Metric::Success, f64::from(u8::from(!failed)));

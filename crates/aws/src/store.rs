@@ -21,7 +21,7 @@ use futures::future::join_all;
 use crate::{
     Session,
     error::{AwsError, failed},
-    names::{Names, observation_key, state_key},
+    names::{Names, baseline_key, observation_key, state_key},
 };
 
 /// Why the store could not do it.
@@ -141,6 +141,32 @@ impl Store {
         let body = serde_json::to_vec(observation).expect("an observation is plain data");
         let key = observation_key(&observation.observer, &observation.service);
         self.put(&self.observations, &key, body, None).await?;
+        Ok(())
+    }
+
+    /// What an observer has learned of a region, as it was written.
+    pub(crate) async fn baseline(
+        &self,
+        observer: &ObserverName,
+        service: &DnsName,
+        region: &RegionName,
+    ) -> Result<Option<Vec<u8>>, AwsError> {
+        let found = get(&self.s3, &self.observations, &baseline_key(observer, service, region)).await?;
+        Ok(found.map(|object| object.body))
+    }
+
+    /// Writes it.
+    pub(crate) async fn save_baseline(
+        &self,
+        observer: &ObserverName,
+        service: &DnsName,
+        region: &RegionName,
+        bytes: Vec<u8>,
+    ) -> Result<(), AwsError> {
+        let key = baseline_key(observer, service, region);
+        let request = self.s3.put_object().bucket(&self.observations).key(key);
+        let request = request.content_type("application/octet-stream").body(ByteStream::from(bytes));
+        request.send().await.map_err(failed("PutObject"))?;
         Ok(())
     }
 

@@ -58,6 +58,7 @@ fn world(regions: usize, observers: usize, down: u32) -> World {
         fault: fails.then_some(Fault::ConnectTimeout),
         phases_ms: Phases::default(),
         evidence: String::new(),
+        seen: domain::Seen::default(),
     };
     let view = |name: &str| {
         let fails = down > 0 && name == serving[0];
@@ -66,6 +67,7 @@ fn world(regions: usize, observers: usize, down: u32) -> World {
             streak: if fails { down } else { 100 },
             since: now,
             anomalous: false,
+            anomaly: None,
             failing: BTreeMap::new(),
             silent: BTreeMap::new(),
             probes: vec![report("health", fails), report("tcp", fails)],

@@ -135,6 +135,7 @@ fn leave<'a>(scene: &'a Scene<'_>, active: &'a Tally<'_>) -> Result<Draft<'a>, V
     let because = [reason::seen_long(active, VerdictAs::Down)]
         .into_iter()
         .chain(active.signal().as_ref().map(reason::agrees))
+        .chain(active.unusual().map(|unusual| format!("the anomaly score agrees: {unusual}")))
         .chain([reason::seen_long(target, VerdictAs::Up)]);
     Ok(Draft { kind: PlanKind::Failover, from: active.region, to: target.region, because: because.collect() })
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{ObserverName, Period, ProbeStatus, Service, ServiceState, VerdictAs};
+use domain::{Anomaly, ObserverName, Period, ProbeStatus, Service, ServiceState, VerdictAs};
 use jiff::Timestamp;
 
 use crate::{
@@ -21,6 +21,7 @@ use crate::{
 pub fn explain(service: &Service, state: &ServiceState, evidence: &Evidence, now: Timestamp) -> Vec<String> {
     let scene = Scene::new(service, state, evidence, now);
     let mut lines: Vec<_> = scene.tallies.iter().map(seen).collect();
+    lines.extend(scene.tallies.iter().filter_map(unusual));
     lines.extend(scene.hearing.silent.iter().map(|(observer, why)| format!("{observer} is not counted: it {why}")));
     match decide(service, state, evidence, now).outcome {
         Outcome::Plan(plan) => {
@@ -53,14 +54,29 @@ fn seen(tally: &Tally<'_>) -> String {
         NativeHealth::Unknown => "",
     });
     if let Some((alarm, says)) = tally.alarm {
-        let says = match says {
-            AlarmState::Ok => "OK",
-            AlarmState::Alarm => "in ALARM",
-            AlarmState::Unknown => "unknown",
-        };
-        text.push_str(&format!("; alarm {alarm} is {says}"));
+        text.push_str("; alarm ");
+        text.push_str(&alarm.to_string());
+        text.push_str(match says {
+            AlarmState::Ok => " is OK",
+            AlarmState::Alarm => " is in ALARM",
+            AlarmState::Unknown => " is unknown",
+        });
     }
     text
+}
+
+/// What the anomaly scores say of a region, where that is more than that all is as usual.
+fn unusual(tally: &Tally<'_>) -> Option<String> {
+    let region = tally.region;
+    if let Some(unusual) = tally.unusual() {
+        return Some(format!("{region} is unusual: {unusual}"));
+    }
+    let learning = tally.votes.iter().filter_map(|vote| match vote.view.anomaly {
+        Some(Anomaly::Learning { rounds, needed }) => Some(format!("{} {rounds} of {needed} rounds", vote.observer)),
+        Some(Anomaly::Scored { .. }) | None => None,
+    });
+    let learning: Vec<_> = learning.collect();
+    (!learning.is_empty()).then(|| format!("what is usual of {region} is still being learned: {}", learning.join(", ")))
 }
 
 /// `health http_timeout and tcp connect_timeout for a and b`, once for all observers that see the same.
@@ -114,7 +130,7 @@ fn outlook(scene: &Scene<'_>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use domain::{
-        Fault, Mode,
+        Fault, Mode, Reason, Sign,
         Verdict::{Down, Unknown},
     };
 
@@ -173,6 +189,22 @@ mod tests {
         world.config.services[0].policy.mode = Mode::Recommend;
         let told = told(&world);
         assert!(told.iter().any(|line| line.contains("`pointsman approve 1`")), "{told:#?}");
+    }
+
+    #[test]
+    fn what_is_unusual_or_still_being_learned_is_told() {
+        let mut world = World::new();
+        let view = |world: &mut World, observer: &str, anomaly: Anomaly| {
+            let view = world.sighting(observer).observation.regions.get_mut("eu-west-1").unwrap();
+            view.anomalous = matches!(anomaly, Anomaly::Scored { .. });
+            view.anomaly = Some(anomaly);
+        };
+        view(&mut world, "us-west-2", Anomaly::Learning { rounds: 12, needed: 360 });
+        let learning = "what is usual of eu-west-1 is still being learned: us-west-2 12 of 360 rounds";
+        assert_eq!(told(&world)[2], learning);
+        let reasons = vec![Reason { sign: Sign::FirstByteTime, times: Some(4.1), share: 0.8 }];
+        view(&mut world, "us-east-2", Anomaly::Scored { score: 0.8, alert: true, reasons });
+        assert_eq!(told(&world)[2], "eu-west-1 is unusual: time to first byte 4.1 × usual: seen by 1 of 3");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
     Alarm, Answering, Config, Fault, OBSERVATION_FORMAT, Observation, ObserverName, Paused, Period, Phases, Plan,
-    ProbeReport, ProbeStatus, RegionName, RegionView, Round, Service, ServiceState, Verdict,
+    ProbeReport, ProbeStatus, RegionName, RegionView, Round, Seen, Service, ServiceState, Verdict,
 };
 use jiff::Timestamp;
 
@@ -21,7 +21,14 @@ pub(crate) struct World {
 }
 
 pub(crate) fn report(probe: &str, status: ProbeStatus, fault: Option<Fault>) -> ProbeReport {
-    ProbeReport { probe: probe.parse().unwrap(), status, fault, phases_ms: Phases::default(), evidence: String::new() }
+    ProbeReport {
+        probe: probe.parse().unwrap(),
+        status,
+        fault,
+        phases_ms: Phases::default(),
+        evidence: String::new(),
+        seen: Seen::default(),
+    }
 }
 
 pub(crate) fn ok(probe: &str) -> ProbeReport {
@@ -49,6 +56,7 @@ pub(crate) fn view(verdict: Verdict, streak: u32) -> RegionView {
         streak,
         since: Timestamp::UNIX_EPOCH,
         anomalous: false,
+        anomaly: None,
         failing: BTreeMap::new(),
         silent: BTreeMap::new(),
         probes,

@@ -23,6 +23,7 @@ mod reason;
 mod records;
 mod scene;
 mod tally;
+mod unusual;
 mod zoning;
 
 pub use approve::approve;
@@ -34,5 +35,6 @@ pub use explain::explain;
 pub use observe::{Measured, follow, needs_event, needs_write, verdict};
 pub use order::{Order, may_force, order};
 pub use records::{RecordsError, change_batch, fence_in, fence_set, is_ours, names, record_sets, slots_in};
-pub use tally::{Signal, Tally, Vote};
+pub use tally::{Signal, Tally, Vote, down_after};
+pub use unusual::Unusual;
 pub use zoning::{ReadZone, Remark, Zoning, risky, zoning};

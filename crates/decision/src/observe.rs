@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    Answering, ConfigHash, DnsName, Fault, OBSERVATION_FORMAT, Observation, ObserverName, Period, Policy, ProbeReport,
-    ProbeStatus, RegionName, RegionView, Round, Verdict,
+    Anomaly, Answering, ConfigHash, DnsName, Fault, OBSERVATION_FORMAT, Observation, ObserverName, Period, Policy,
+    ProbeReport, ProbeStatus, RegionName, RegionView, Round, Verdict,
 };
 use jiff::Timestamp;
 
@@ -51,8 +51,10 @@ pub struct Measured {
     pub at: Timestamp,
     /// The probes of each region.
     pub regions: BTreeMap<RegionName, Vec<ProbeReport>>,
-    /// The regions whose anomaly score raises an alert.
+    /// The regions that are unusual.
     pub anomalous: BTreeSet<RegionName>,
+    /// What the observer's forest says of each region.
+    pub anomalies: BTreeMap<RegionName, Anomaly>,
     /// Where the authoritative servers point.
     pub answering: Answering,
 }
@@ -66,7 +68,7 @@ pub struct Measured {
 /// A round in which every region is down tells of the observer's own network: it ends no streak and adds to none, so
 /// that nobody who comes back from being cut off has seen a region down for long.
 #[must_use]
-pub fn follow(previous: Option<&Observation>, measured: Measured, quiet: u64) -> Observation {
+pub fn follow(previous: Option<&Observation>, mut measured: Measured, quiet: u64) -> Observation {
     let previous = previous.filter(|previous| {
         previous.format == OBSERVATION_FORMAT
             && previous.service == measured.service
@@ -95,6 +97,7 @@ pub fn follow(previous: Option<&Observation>, measured: Measured, quiet: u64) ->
         });
         let (streak, since) = before.unwrap_or((more, measured.at));
         let anomalous = measured.anomalous.contains(&region);
+        let anomaly = measured.anomalies.remove(&region);
         let (mut failing, mut silent) = (BTreeMap::new(), BTreeMap::new());
         for report in probes.iter().filter(|report| report.status != ProbeStatus::Ok && !is_own(report)) {
             let is_silent = u32::from(report.fault.is_some_and(Fault::is_silence));
@@ -111,7 +114,7 @@ pub fn follow(previous: Option<&Observation>, measured: Measured, quiet: u64) ->
                 silent.insert(report.probe.clone(), in_silence);
             }
         }
-        (region, RegionView { verdict, streak, since, anomalous, failing, silent, probes })
+        (region, RegionView { verdict, streak, since, anomalous, anomaly, failing, silent, probes })
     });
     Observation {
         format: OBSERVATION_FORMAT,
@@ -138,7 +141,8 @@ pub fn needs_event(previous: Option<&Observation>, current: &Observation, policy
         || previous.is_some_and(|previous| previous.answering != current.answering)
 }
 
-/// Whether the observation must be written, even where no event is due: a change, or `keep_alive` since the last.
+/// Whether the observation must be written, even where no event is due: a change, something unusual, or `keep_alive` since
+/// the last.
 #[must_use]
 pub fn needs_write(
     last_written: Option<&Observation>,
@@ -147,11 +151,14 @@ pub fn needs_write(
     now: Timestamp,
 ) -> bool {
     let Some(last) = last_written else { return true };
-    let verdicts =
-        |of: &Observation| of.regions.iter().map(|(region, view)| (region.clone(), view.verdict)).collect::<Vec<_>>();
+    let verdicts = |of: &Observation| {
+        let words = of.regions.iter().map(|(region, view)| (region.clone(), view.verdict, view.anomalous));
+        words.collect::<Vec<_>>()
+    };
     last.config != current.config
         || last.answering != current.answering
         || verdicts(last) != verdicts(current)
+        || current.regions.values().any(|view| view.anomalous)
         // A clock that went back tells nothing about the last write.
         || now < last.at
         || now.duration_since(last.at) >= keep_alive.signed()
@@ -173,6 +180,7 @@ mod tests {
             at: Timestamp::from_second(i64::try_from(round).unwrap() * 10).unwrap(),
             regions: BTreeMap::from([("us-east-1".parse().unwrap(), reports.to_vec())]),
             anomalous: BTreeSet::new(),
+            anomalies: BTreeMap::new(),
             answering: Answering::Unknown,
         }
     }
@@ -354,6 +362,9 @@ mod tests {
         assert!(due(Some(&last), &moved, 10));
         let other = Observation { config: World::with("up_after = 30").config.hash(), ..same.clone() };
         assert!(due(Some(&last), &other, 10));
+        let mut unusual = same.clone();
+        unusual.regions.values_mut().for_each(|view| view.anomalous = true);
+        assert!(due(Some(&last), &unusual, 10) && due(Some(&unusual), &unusual, 10) && due(Some(&unusual), &same, 10));
         let down = follow(Some(&last), measured(101, &[failed("http", Fault::Tls)]), 0);
         assert!(due(Some(&last), &down, 10));
         assert!(due(Some(&down), &same, 10));

@@ -282,6 +282,7 @@ proptest! {
     /// planned with it, and without a quorum that says down for two rounds nothing is left.
     #[test]
     fn an_anomaly_alone_neither_flips_nor_vetoes(mut world in a_world(), alerts in vec(any::<bool>(), 9)) {
+        world.config.services[0].policy.anomaly = domain::AnomalyUse::Shorten;
         let before = plan_of(&world);
         let mut alerts = alerts.into_iter().cycle();
         for sighting in &mut world.evidence.sightings {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    Alarm, ObserverName, Period, Policy, Probe, ProbeKind, ProbeName, ProbeReport, ProbeStatus, Region, RegionName,
-    RegionPhase, RegionView, Service, Verdict, VerdictAs,
+    Alarm, AnomalyUse, ObserverName, Period, Policy, Probe, ProbeKind, ProbeName, ProbeReport, ProbeStatus, Region,
+    RegionName, RegionPhase, RegionView, Service, Verdict, VerdictAs,
 };
 
 use crate::{
@@ -114,6 +114,15 @@ fn same_kind(one: &ProbeKind, other: &ProbeKind) -> bool {
         }
         (one, other) => one == other,
     }
+}
+
+/// Rounds in a row after which a quorum's `down` counts, when so many of those that say down find it unusual too. Where the
+/// policy says so, a quorum of them needs one less, never less than two (design.md, rule 4).
+#[must_use]
+pub fn down_after(policy: &Policy, unusual: usize) -> u32 {
+    let needed = policy.down_after;
+    let shortened = policy.anomaly == AnomalyUse::Shorten && unusual >= policy.quorum;
+    if shortened { needed.min(needed.saturating_sub(1).max(2)) } else { needed }
 }
 
 impl<'a> Tally<'a> {
@@ -244,13 +253,10 @@ impl<'a> Tally<'a> {
         streaks().filter(by_quorum).max().unwrap_or(0)
     }
 
-    /// Rounds in a row after which a quorum's `down` counts. A quorum that sees an anomaly too needs one less,
-    /// never less than two (design.md, rule 4).
+    /// Rounds in a row after which a quorum's `down` counts.
     #[must_use]
     pub fn down_after(&self) -> u32 {
-        let needed = self.policy.down_after;
-        let alerted = self.saying(VerdictAs::Down).filter(|vote| vote.view.anomalous).count();
-        if alerted >= self.policy.quorum { needed.min(needed.saturating_sub(1).max(2)) } else { needed }
+        down_after(self.policy, self.saying(VerdictAs::Down).filter(|vote| vote.view.anomalous).count())
     }
 
     /// Rounds after which it counts that nothing came back; an anomaly score can't tell loss from an outage.

@@ -9,8 +9,8 @@ use schemars::{JsonSchema, Schema, schema_for};
 use serde::Deserialize;
 
 use crate::{
-    DnsName, Failback, HostedZoneId, Limits, Mode, NativeReturn, Period, Preset, ProbeName, RegionName, Share,
-    StackName, VerdictAs,
+    AnomalyUse, DnsName, Failback, HostedZoneId, Limits, Mode, NativeReturn, Period, Preset, ProbeName, Rate,
+    RegionName, Share, StackName, VerdictAs,
 };
 
 /// The JSON schema of `pointsman.toml`.
@@ -123,6 +123,12 @@ pub(crate) struct PolicyFile {
     pub(crate) panic_threshold: Option<Share>,
     /// What a degraded region counts as. Default `up`.
     pub(crate) degraded_counts_as: Option<VerdictAs>,
+    /// What the anomaly score is used for: `off`, `watch` it, or let it `shorten` `down_after` by a round. Default `watch`.
+    pub(crate) anomaly: Option<AnomalyUse>,
+    /// How many false alarms of each observer about each region are accepted. Default 0.1.
+    pub(crate) false_alarms_per_day: Option<Rate>,
+    /// For how long usual rounds are watched before there is an anomaly score, 40 of them at least. Default 1h.
+    pub(crate) learn: Option<Period>,
     /// A switch not verified within this raises the alarm. Default 120s.
     pub(crate) verify_within: Option<Period>,
 }

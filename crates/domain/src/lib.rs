@@ -2,6 +2,7 @@
 //!
 //! Everything here is data: parsed once at the edge, never re-checked inside. No I/O, no clock.
 
+mod anomaly;
 mod config;
 mod event;
 mod file;
@@ -16,6 +17,7 @@ mod resolve;
 mod sound;
 mod state;
 
+pub use anomaly::{Anomaly, Reason, Sign};
 pub use config::{
     Alarm, Config, ConfigHash, Deployment, LabExemption, NativeCheck, NativeChecks, Region, Service, Targets,
     sha256_hex,
@@ -26,12 +28,12 @@ pub use name::{
     CheckId, DnsName, Epoch, HostedZoneId, NameError, ObserverName, PlanId, ProbeName, RegionName, Round, StackName,
 };
 pub use observation::{
-    Answering, Fault, OBSERVATION_FORMAT, Observation, Phases, ProbeReport, ProbeStatus, RegionView, Verdict,
+    Answering, Fault, OBSERVATION_FORMAT, Observation, Phases, ProbeReport, ProbeStatus, RegionView, Seen, Verdict,
 };
 pub use period::{Period, PeriodError};
 pub use place::{ConfigError, Located, line_column};
 pub use plan::{Actor, Arming, Expectation, Plan, PlanKind, Slot, Step, fence, fence_epoch};
-pub use policy::{Failback, Mode, NativeReturn, Policy, Preset, VerdictAs};
+pub use policy::{AnomalyUse, Failback, Mode, NativeReturn, Policy, Preset, Rate, VerdictAs};
 pub use probe::{Endpoint, HttpProbe, Limits, Probe, ProbeKind, Scheme, Share};
 pub use state::{
     ByHand, HoldCode, HoldReason, InFlight, Paused, Phase, RegionPhase, RegionTrack, STATE_FORMAT, ServiceState,

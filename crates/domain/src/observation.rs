@@ -1,11 +1,16 @@
 //! What one observer saw of a service in one round.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    net::IpAddr,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{ConfigHash, DnsName, ObserverName, ProbeName, RegionName, Round};
+use crate::{Anomaly, ConfigHash, DnsName, ObserverName, ProbeName, RegionName, Round};
 
 /// The version of the format written by this build; readers refuse a newer one.
 pub const OBSERVATION_FORMAT: u32 = 1;
@@ -158,6 +163,35 @@ pub struct ProbeReport {
     pub phases_ms: Phases,
     /// What was seen, for people: an address and a status, or an error's text.
     pub evidence: String,
+    /// What was seen, for the forest.
+    #[serde(default, skip_serializing_if = "Seen::is_nothing")]
+    pub seen: Seen,
+}
+
+/// What a probe saw besides its times, as far as it came; of several samples, what the median one saw.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    /// The share of the samples that failed, the observer's own faults apart.
+    #[serde(default)]
+    pub failed: f64,
+    /// What the name resolved to.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub addresses: BTreeSet<IpAddr>,
+    /// The least TTL of the answers, in seconds, as the resolver gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<u32>,
+    /// When the certificate expires, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_until: Option<i64>,
+    /// Bytes of the body that were read; 64 KiB, or a little more, of a longer one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<u64>,
+}
+
+impl Seen {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// An observer's view of a region.
@@ -172,6 +206,9 @@ pub struct RegionView {
     /// Whether the observer's anomaly score raises an alert: it may shorten a count, and nothing else.
     #[serde(default)]
     pub anomalous: bool,
+    /// What the observer's forest says; none: it was not asked, or there was nothing to ask about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anomaly: Option<Anomaly>,
     /// For how many rounds in a row each probe that does not succeed has not, the observer's own faults apart.
     #[serde(default)]
     pub failing: BTreeMap<ProbeName, u32>,

@@ -81,6 +81,58 @@ pub enum VerdictAs {
     Down,
 }
 
+/// What the anomaly score is used for. Alone it never moves traffic, and it never keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AnomalyUse {
+    /// There is none.
+    Off,
+    /// It is shown, and its alerts are told.
+    #[default]
+    Watch,
+    /// Where a quorum that says down sees an anomaly too, one round less is waited for, never fewer than two.
+    Shorten,
+}
+
+/// How often something may happen, a day; above 0.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "f64", into = "f64")]
+pub struct Rate(f64);
+
+impl Rate {
+    /// Times a day.
+    #[must_use]
+    pub fn per_day(self) -> f64 {
+        self.0
+    }
+}
+
+impl Default for Rate {
+    fn default() -> Self {
+        Self(0.1)
+    }
+}
+
+impl TryFrom<f64> for Rate {
+    type Error = String;
+    fn try_from(per_day: f64) -> Result<Self, String> {
+        if per_day > 0.0 && per_day.is_finite() {
+            Ok(Self(per_day))
+        } else {
+            Err(format!("{per_day} is not a rate: write a number above 0"))
+        }
+    }
+}
+
+impl From<Rate> for f64 {
+    fn from(rate: Rate) -> f64 {
+        rate.0
+    }
+}
+
+// Never NaN.
+impl Eq for Rate {}
+
 /// A service's policy, complete: defaults are filled in when the configuration is read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
@@ -129,6 +181,15 @@ pub struct Policy {
     pub panic_threshold: Share,
     /// What `degraded` counts as.
     pub degraded_counts_as: VerdictAs,
+    /// What the anomaly score is used for.
+    #[serde(default)]
+    pub anomaly: AnomalyUse,
+    /// How many false alarms of each observer about each region are accepted.
+    #[serde(default)]
+    pub false_alarms_per_day: Rate,
+    /// For how long usual rounds are watched before there is a score.
+    #[serde(default = "an_hour")]
+    pub learn: Period,
     /// A switch not verified within this raises the alarm.
     pub verify_within: Period,
     /// How often `GetChange` may be asked (R42).
@@ -147,6 +208,9 @@ impl Policy {
             cooldown: self.cooldown.scaled(speed),
             budget_window: self.budget_window.scaled(speed),
             rpo: self.rpo.map(|rpo| rpo.scaled(speed)),
+            // A day of the lab's is shorter.
+            false_alarms_per_day: Rate(self.false_alarms_per_day.0 * speed),
+            learn: self.learn.scaled(speed),
             verify_within: self.verify_within.scaled(speed),
             ask_every: self.ask_every.scaled(speed),
             ..self.clone()
@@ -165,6 +229,10 @@ const SENT: [Period; 4] = [Period::seconds(0), Period::seconds(1), Period::secon
 pub(crate) fn silence_after(timeout: Period, down_after: u32) -> u32 {
     let in_a_round = SENT.iter().map(|sent| u32::from(*sent < timeout)).sum::<u32>().max(1);
     down_after.max(HANDSHAKES.div_ceil(in_a_round))
+}
+
+pub(crate) const fn an_hour() -> Period {
+    Period::seconds(3_600)
 }
 
 pub(crate) fn half() -> Share {

@@ -12,7 +12,7 @@ use crate::{
         Segment::{self, Index, Key},
         at,
     },
-    policy::{half, silence_after},
+    policy::{an_hour, half, silence_after},
 };
 
 /// The regions of Route 53's checkers (R20).
@@ -219,6 +219,9 @@ impl PolicyFile {
             rpo: self.rpo,
             panic_threshold: self.panic_threshold.unwrap_or_else(half),
             degraded_counts_as: self.degraded_counts_as.unwrap_or(VerdictAs::Up),
+            anomaly: self.anomaly.unwrap_or_default(),
+            false_alarms_per_day: self.false_alarms_per_day.unwrap_or_default(),
+            learn: self.learn.unwrap_or(an_hour()),
             verify_within: self.verify_within.unwrap_or(Period::seconds(120)),
             ask_every: Period::seconds(5),
         };

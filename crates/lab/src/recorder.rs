@@ -12,6 +12,7 @@ use domain::{
 
 use report::{
     Said,
+    anomaly::Score,
     timeline::{Event, EventKind},
 };
 use scenario::What;
@@ -30,6 +31,7 @@ pub struct Recorder<'a> {
     audited: Vec<AuditEntry>,
     plans: BTreeMap<String, (PlanKind, RegionName)>,
     verdicts: Vec<Said>,
+    scores: Vec<Score>,
     phase: Phase,
     reasons: Vec<String>,
 }
@@ -43,6 +45,8 @@ pub struct Recorded {
     pub holds: BTreeSet<HoldCode>,
     /// Each change of an observer's word.
     pub verdicts: Vec<Said>,
+    /// What their forests said.
+    pub scores: Vec<Score>,
 }
 
 /// What a name server answered last: a region's address, or (`None`) no region's.
@@ -68,6 +72,7 @@ impl<'a> Recorder<'a> {
             audited: Vec::new(),
             plans: BTreeMap::new(),
             verdicts: Vec::new(),
+            scores: Vec::new(),
             phase: Phase::Steady,
             reasons: Vec::new(),
         }
@@ -93,7 +98,7 @@ impl<'a> Recorder<'a> {
     /// All of it.
     #[must_use]
     pub fn into_recorded(self) -> Recorded {
-        Recorded { timeline: self.timeline, holds: self.holds, verdicts: self.verdicts }
+        Recorded { timeline: self.timeline, holds: self.holds, verdicts: self.verdicts, scores: self.scores }
     }
 
     /// An observer's latest word on a region.
@@ -209,17 +214,41 @@ impl<'a> Recorder<'a> {
                 self.verdicts.push(Said { t, observer, region, verdict: view.verdict });
             }
         }
+        self.scored(t, &observation);
         self.latest.insert(observation.observer.clone(), observation);
         let policy = &self.service.policy;
         for region in self.faulty.clone() {
-            let down = self.latest.iter().filter(|(_, observation)| {
-                let view = observation.regions.get(&region);
-                view.is_some_and(|view| view.verdict == Verdict::Down && view.streak >= policy.down_after)
-            });
+            let views = self.latest.iter().filter_map(|(observer, it)| Some((observer, it.regions.get(&region)?)));
+            let down: Vec<_> = views.filter(|(_, view)| view.verdict == Verdict::Down).collect();
+            let needed = decision::down_after(policy, down.iter().filter(|(_, view)| view.anomalous).count());
+            let down = down.into_iter().filter(|(_, view)| view.streak >= needed);
             let down: Vec<_> = down.map(|(observer, _)| observer.to_string()).collect();
             if down.len() >= policy.quorum && self.quorum.insert(region.clone()) {
                 let detail = format!("down for {} of {}: {}", down.len(), self.latest.len(), down.join(", "));
                 self.add(Event { detail: Some(detail), ..Event::new(t, EventKind::Quorum, &region) });
+            }
+        }
+    }
+
+    /// An observer's forest said something.
+    fn scored(&mut self, t: f64, observation: &Observation) {
+        for (region, view) in &observation.regions {
+            let Some(anomaly) = &view.anomaly else { continue };
+            self.scores.push(Score {
+                t,
+                observer: observation.observer.clone(),
+                region: region.clone(),
+                score: anomaly.score(),
+                unusual: view.anomalous,
+            });
+            if anomaly.is_alert() {
+                let reasons: Vec<_> = anomaly.reasons().iter().map(ToString::to_string).collect();
+                let event = Event::new(t, EventKind::Anomaly, region);
+                self.timeline.push(Event {
+                    observer: Some(observation.observer.clone()),
+                    detail: Some(reasons.join(" and ")),
+                    ..event
+                });
             }
         }
     }

@@ -220,7 +220,8 @@ impl Prober {
     /// A server's addresses, of IPv4 if it has any: not every observer has IPv6.
     async fn public_addresses(&self, server: &DnsName) -> Vec<IpAddr> {
         let _permit = self.sockets(resolve::SOCKETS).await;
-        let mut addresses = resolve::addresses(&self.resolver, server).await.unwrap_or_default();
+        let resolved = resolve::addresses(&self.resolver, server).await;
+        let mut addresses = resolved.map(|resolved| resolved.addresses).unwrap_or_default();
         if addresses.iter().any(IpAddr::is_ipv4) {
             addresses.retain(IpAddr::is_ipv4);
         }

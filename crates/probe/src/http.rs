@@ -55,16 +55,23 @@ async fn answer(
     }
     let body =
         beginning(response.into_body(), probe.expect_body.is_some()).await.map_err(|error| broken(address, &error))?;
+    trace.seen.body = Some(body.read as u64);
     match &probe.expect_body {
-        Some(text) if !String::from_utf8_lossy(&body).contains(text) => {
+        Some(text) if !String::from_utf8_lossy(&body.kept).contains(text) => {
             Err(Failure::new(Fault::HttpBody, format!("{seen} without `{text}`")))
         }
         _ => Ok(seen),
     }
 }
 
+/// What was read of a body, and its text where that is wanted.
+struct Body {
+    read: usize,
+    kept: Vec<u8>,
+}
+
 /// Waits for the body, or its first [`BODY_LIMIT`] bytes, and keeps them if they are wanted.
-async fn beginning(mut body: Incoming, wanted: bool) -> Result<Vec<u8>, hyper::Error> {
+async fn beginning(mut body: Incoming, wanted: bool) -> Result<Body, hyper::Error> {
     let (mut read, mut kept) = (0, Vec::new());
     while read < BODY_LIMIT
         && let Some(frame) = body.frame().await
@@ -75,7 +82,7 @@ async fn beginning(mut body: Incoming, wanted: bool) -> Result<Vec<u8>, hyper::E
         }
         read += data.len();
     }
-    Ok(kept)
+    Ok(Body { read, kept })
 }
 
 fn request(probe: &HttpProbe) -> Result<Request<Empty<Bytes>>, Failure> {

@@ -5,6 +5,7 @@
 
 mod ask;
 mod authoritative;
+mod certificate;
 mod connect;
 mod http;
 mod report;
@@ -134,7 +135,8 @@ impl Prober {
         let mut trace = Trace::begin(limit);
         let course = timeout(limit.0, self.course(named, kind, permit, &mut trace)).await;
         let result = course.unwrap_or_else(|_| Err(trace.timed_out(named)));
-        Sample { phases: trace.end(), result }
+        let seen = std::mem::take(&mut trace.seen);
+        Sample { phases: trace.end(), result, seen }
     }
 
     /// A sample from its first phase to its last.
@@ -148,7 +150,10 @@ impl Prober {
         let addresses = match endpoint {
             Endpoint::Name(name) => {
                 trace.enter(Stage::Dns);
-                resolve::addresses(&self.resolver, name).await?
+                let resolved = resolve::addresses(&self.resolver, name).await?;
+                trace.seen.addresses = resolved.addresses.iter().copied().collect();
+                trace.seen.ttl = resolved.ttl;
+                resolved.addresses
             }
             Endpoint::Address(address) => vec![*address],
         };
@@ -182,6 +187,7 @@ impl Prober {
             Scheme::Https => {
                 trace.enter(Stage::Tls);
                 let stream = tls::handshake(self.tls.connector()?, &probe.host, stream).await?;
+                trace.seen.certificate_until = tls::expires(&stream);
                 http::exchange(stream, address, probe, trace).await
             }
         }

@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use domain::{Fault, Limits, Period, Phases, Probe, ProbeKind, ProbeReport, ProbeStatus, Share};
+use domain::{Fault, Limits, Period, Phases, Probe, ProbeKind, ProbeReport, ProbeStatus, Seen, Share};
 
 use crate::trace::{Failure, Sample};
 
@@ -13,6 +13,9 @@ pub(crate) fn report(probe: &Probe, samples: &[Sample]) -> ProbeReport {
         ProbeKind::Tcp { .. } | ProbeKind::Dns { .. } => Share::NONE,
     };
     let failures: Vec<_> = samples.iter().filter_map(|sample| sample.result.as_ref().err()).collect();
+    let others = failures.iter().filter(|failure| !failure.fault.is_own()).count();
+    let median = median(samples);
+    let told = Seen { failed: others as f64 / samples.len() as f64, ..median.seen.clone() };
     let count = (samples.len() > 1).then(|| format!("{} of {} failed: ", failures.len(), samples.len()));
     let prefix = count.unwrap_or_default();
 
@@ -21,11 +24,11 @@ pub(crate) fn report(probe: &Probe, samples: &[Sample]) -> ProbeReport {
             probe: probe.name.clone(),
             status: ProbeStatus::Failed,
             fault: Some(failure.fault),
-            phases_ms: median(samples).phases,
+            phases_ms: median.phases,
             evidence: format!("{prefix}{}", failure.evidence),
+            seen: told,
         };
     }
-    let median = median(samples);
     let prefix = if failures.is_empty() { "" } else { &prefix };
     let seen = match most_frequent(failures.iter().copied()) {
         Some(failure) => &failure.evidence,
@@ -38,6 +41,7 @@ pub(crate) fn report(probe: &Probe, samples: &[Sample]) -> ProbeReport {
         fault: None,
         phases_ms: median.phases,
         evidence: format!("{prefix}{seen}{slow}"),
+        seen: told,
     }
 }
 
@@ -106,12 +110,12 @@ mod tests {
 
     fn good(total: f64) -> Sample {
         let phases = Phases { total: Some(total), first_byte: Some(total / 2.0), ..Phases::default() };
-        Sample { phases, result: Ok("HTTP 200".to_owned()) }
+        Sample { phases, result: Ok("HTTP 200".to_owned()), seen: Seen { body: Some(2), ..Seen::default() } }
     }
 
     fn bad(fault: Fault, evidence: &str) -> Sample {
         let phases = Phases { total: Some(1.0), ..Phases::default() };
-        Sample { phases, result: Err(Failure::new(fault, evidence)) }
+        Sample { phases, result: Err(Failure::new(fault, evidence)), seen: Seen::default() }
     }
 
     #[test]
@@ -121,6 +125,7 @@ mod tests {
         assert_eq!((tolerated.status, tolerated.fault), (ProbeStatus::Ok, None));
         assert_eq!(tolerated.phases_ms.total, Some(20.0), "the median of the good ones");
         assert_eq!(tolerated.evidence, "1 of 4 failed: no answer");
+        assert_eq!((tolerated.seen.failed, tolerated.seen.body), (0.25, Some(2)));
 
         samples.extend([bad(Fault::HttpStatus, "HTTP 503"), bad(Fault::HttpStatus, "HTTP 500")]);
         let failed = report(&probe(0.25, Limits::default()), &samples);

@@ -44,9 +44,9 @@ pub(crate) fn resolver(servers: &[SocketAddr], patience: Duration) -> Result<Tok
     let options = builder.options_mut();
     options.timeout = patience;
     options.attempts = 1;
-    // A capacity of none still answers from the cache until its next clean-up; a TTL of none does not.
+    // A capacity of none still answers from the cache until its next clean-up: what is found is forgotten at once. A longest TTL
+    // of none would be told for every record's own.
     options.cache_size = 0;
-    options.positive_max_ttl = Some(Duration::ZERO);
     options.negative_max_ttl = Some(Duration::ZERO);
     options.use_hosts_file = ResolveHosts::Never;
     builder.build().map_err(ProbeError::Resolver)
@@ -59,8 +59,23 @@ pub(crate) fn absolute(name: &DnsName) -> Name {
     absolute
 }
 
-/// The addresses of a name, IPv4 before IPv6; at least one.
-pub(crate) async fn addresses(resolver: &TokioResolver, name: &DnsName) -> Result<Vec<IpAddr>, Failure> {
+/// What a name has.
+pub(crate) struct Resolved {
+    /// IPv4 before IPv6; at least one.
+    pub(crate) addresses: Vec<IpAddr>,
+    /// The least of the answers', in seconds.
+    pub(crate) ttl: Option<u32>,
+}
+
+impl Resolved {
+    fn and(self, other: Self) -> Self {
+        let ttl = self.ttl.into_iter().chain(other.ttl).min();
+        Self { addresses: [self.addresses, other.addresses].concat(), ttl }
+    }
+}
+
+/// The addresses of a name.
+pub(crate) async fn addresses(resolver: &TokioResolver, name: &DnsName) -> Result<Resolved, Failure> {
     let v4 = pin!(of_type(resolver, name, RecordType::A));
     let v6 = pin!(of_type(resolver, name, RecordType::AAAA));
     let (v4, v6) = match select(v4, v6).await {
@@ -70,15 +85,17 @@ pub(crate) async fn addresses(resolver: &TokioResolver, name: &DnsName) -> Resul
         Either::Right((v6, v4)) => (v4.await, Some(v6)),
     };
     match (v4, v6) {
-        (Ok(v4), Some(Ok(v6))) => Ok([v4, v6].concat()),
-        (Ok(addresses), _) | (Err(_), Some(Ok(addresses))) => Ok(addresses),
+        (Ok(v4), Some(Ok(v6))) => Ok(v4.and(v6)),
+        (Ok(found), _) | (Err(_), Some(Ok(found))) => Ok(found),
         // "No IPv4 address" is the rule for some names; then only the other answer tells.
         (Err(Failure { fault: Fault::DnsEmpty, .. }), Some(Err(failure))) | (Err(failure), _) => Err(failure),
     }
 }
 
-async fn of_type(resolver: &TokioResolver, name: &DnsName, kind: RecordType) -> Result<Vec<IpAddr>, Failure> {
-    let lookup = resolver.lookup(absolute(name), kind).await.map_err(|error| failure(name, kind, &error))?;
+async fn of_type(resolver: &TokioResolver, name: &DnsName, kind: RecordType) -> Result<Resolved, Failure> {
+    let lookup = resolver.lookup(absolute(name), kind).await;
+    resolver.clear_cache();
+    let lookup = lookup.map_err(|error| failure(name, kind, &error))?;
     let addresses: Vec<_> = lookup
         .answers()
         .iter()
@@ -91,7 +108,8 @@ async fn of_type(resolver: &TokioResolver, name: &DnsName, kind: RecordType) -> 
     if addresses.is_empty() {
         return Err(Failure::new(Fault::DnsEmpty, format!("NOERROR without an address for {name}")));
     }
-    Ok(addresses)
+    let ttl = lookup.answers().iter().map(|record| record.ttl).min();
+    Ok(Resolved { addresses, ttl })
 }
 
 fn failure(name: &DnsName, kind: RecordType, error: &NetError) -> Failure {

@@ -16,7 +16,7 @@ use rustls::{
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use crate::trace::Failure;
+use crate::{certificate, trace::Failure};
 
 /// Shared by all handshakes.
 pub(crate) struct Tls {
@@ -76,6 +76,11 @@ fn connector(roots: Option<&[CertificateDer<'static>]>, ahead: Ahead) -> Result<
     // A resumed session would skip the certificate and make the phase's times incomparable.
     config.resumption = Resumption::disabled();
     Ok(TlsConnector::from(Arc::new(config)))
+}
+
+/// When the server's certificate expires, in seconds since 1970.
+pub(crate) fn expires(stream: &TlsStream<TcpStream>) -> Option<i64> {
+    certificate::expires(stream.get_ref().1.peer_certificates()?.first()?)
 }
 
 /// The handshake; the certificate must be valid for `host`.

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use domain::{Endpoint, Fault, Period, Phases};
+use domain::{Endpoint, Fault, Period, Phases, Seen};
 use tokio::time::Instant;
 
 /// Why a sample failed.
@@ -24,6 +24,8 @@ pub(crate) struct Sample {
     pub(crate) phases: Phases,
     /// What was seen, or why there was nothing to see.
     pub(crate) result: Result<String, Failure>,
+    /// For the forest, as far as it came.
+    pub(crate) seen: Seen,
 }
 
 /// What a sample is waiting for.
@@ -45,13 +47,23 @@ pub(crate) struct Trace {
     limit: Period,
     /// The address being tried.
     pub(crate) address: Option<SocketAddr>,
+    /// What was seen until now.
+    pub(crate) seen: Seen,
 }
 
 impl Trace {
     /// Starts the clock; all of it may take `limit`.
     pub(crate) fn begin(limit: Period) -> Self {
         let now = Instant::now();
-        Self { began: now, stage: None, stage_began: now, phases: Phases::default(), limit, address: None }
+        Self {
+            began: now,
+            stage: None,
+            stage_began: now,
+            phases: Phases::default(),
+            limit,
+            address: None,
+            seen: Seen::default(),
+        }
     }
 
     /// Closes the present stage and opens the next.

@@ -13,8 +13,11 @@ use usage::{Checks, Month};
 
 /// Both functions' memory in GB, as in `infra/*.yaml`.
 const FUNCTION_GB: f64 = 0.25;
-/// Metrics that a checker keeps of each region of each service.
+/// Metrics that a checker keeps of each region of each service, the anomaly score apart.
 const METRICS: f64 = 3.0;
+/// Of a region an observer writes what it has learned no more often: a week's history has so many rounds at most.
+const ROUNDS_KEPT_A_WEEK: f64 = 2_048.0;
+const MINUTES_A_WEEK: f64 = 7.0 * 1_440.0;
 /// An observation is written at least this often, in seconds.
 const KEEP_ALIVE_S: f64 = 30.0;
 /// At its beginning a checker reads its predecessor's last observation, at its end its successor's first.
@@ -144,6 +147,24 @@ pub(crate) fn per_call(scope: &str, operation: &str) -> Option<PerCall> {
     }))
 }
 
+/// Each observer's metric of each region, what it has learned in S3, and the service's phase, which it reads each minute.
+fn anomaly_score(month: &Month, observers: usize, services: usize) -> Item {
+    let Prices { s3, cloudwatch, .. } = &*TABLE;
+    let of_a_region = cloudwatch.metric + month.minutes / MINUTES_A_WEEK * ROUNDS_KEPT_A_WEEK / 1e3 * s3.thousand_puts;
+    let of_a_service = if month.scored > 0 { month.minutes / 1e3 * s3.thousand_gets } else { 0.0 };
+    let dollars = (of_a_region * month.scored as f64 + of_a_service * services as f64) * observers as f64;
+    Item {
+        name: "Anomaly score".to_owned(),
+        how: format!(
+            "{} × {}: a metric, S3 writes of what is learned, a read of the phase each minute",
+            plural(month.scored, "region"),
+            plural(observers, "observer")
+        ),
+        source: cloudwatch.source.clone(),
+        monthly: dollars.into(),
+    }
+}
+
 fn items(config: &Config) -> Vec<Item> {
     let Prices { lambda, eventbridge, s3, cloudwatch, route53, sns, transfer, assumed, .. } = &*TABLE;
     let month = Month::of(config, assumed);
@@ -209,6 +230,7 @@ fn items(config: &Config) -> Vec<Item> {
             &cloudwatch.source,
             METRICS * (month.regions * observers) as f64 * cloudwatch.metric,
         ),
+        anomaly_score(&month, observers, services),
         item(
             "CloudWatch: PutMetricData",
             "one call a minute of each observer".to_owned(),

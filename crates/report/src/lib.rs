@@ -1,5 +1,6 @@
 //! What a drill shows: `report.json`, and the headline for the terminal.
 
+pub mod anomaly;
 pub mod calls;
 pub mod cost;
 mod expectations;
@@ -17,6 +18,7 @@ use domain::{HoldCode, ObserverName, RegionName, Verdict};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    anomaly::{Score, Track},
     calls::{AwsCalls, Call},
     cost::Cost,
     metrics::{Evidence, Lived, Measured, Metrics},
@@ -62,6 +64,9 @@ pub struct Report {
     pub timeline: Vec<Event>,
     /// Each change of an observer's word on a region, in order; before its first an observer has said nothing.
     pub verdicts: Vec<Said>,
+    /// What their forests said, and what that was good for.
+    #[serde(default)]
+    pub anomaly: Track,
     /// The metrics of each fault.
     pub faults: Vec<Measured>,
     /// Those of the first fault.
@@ -195,6 +200,10 @@ pub struct Circumstances {
     pub observers: Vec<ObserverName>,
     /// What they said, and when.
     pub verdicts: Vec<Said>,
+    /// What their forests said, and when.
+    pub scores: Vec<Score>,
+    /// How many observers must agree.
+    pub quorum: usize,
     /// `pointsman.toml` as it was deployed.
     pub config: String,
     /// What the deployment costs a month by list price.
@@ -255,6 +264,8 @@ impl Report {
             aws_faults,
             observers,
             verdicts,
+            scores,
+            quorum,
             config,
             cost,
             partial,
@@ -285,6 +296,7 @@ impl Report {
             lasted_s: evidence.ended,
             partial,
             timeline,
+            anomaly: Track::new(scores, &verdicts, &faults, quorum, evidence.ended),
             verdicts,
             faults,
             metrics: first.metrics,

@@ -23,6 +23,8 @@ pub(super) fn of(report: &Report) -> String {
 const TOLD: usize = 24;
 /// Missing figures that are told.
 const MISSING: usize = 24;
+/// Faults whose detection is told.
+const DETECTED: usize = 4;
 
 fn write(report: &Report, to: &mut String) -> std::fmt::Result {
     let sign = match Ending::of(report) {
@@ -51,6 +53,7 @@ fn write(report: &Report, to: &mut String) -> std::fmt::Result {
         writeln!(to, "| {} | {value} | {} | {met} |", headline.label, plain(&target))?;
     }
     compared(report, to)?;
+    detected(report, to)?;
     unmet(report, to)?;
     events(report, to)?;
     calls(report, to)?;
@@ -69,6 +72,24 @@ fn compared(report: &Report, to: &mut String) -> std::fmt::Result {
         writeln!(to, "| {} | {} |", figure.label, cells.join(" | "))?;
     }
     Ok(())
+}
+
+/// With the forest and without.
+fn detected(report: &Report, to: &mut String) -> std::fmt::Result {
+    if report.anomaly.detection.is_empty() {
+        return Ok(());
+    }
+    writeln!(to, "\n### Detection with the anomaly score and without\n")?;
+    writeln!(to, "| region | seen by | with | without |\n| --- | --- | ---: | ---: |")?;
+    let told = |time: Option<f64>| time.map_or("never".to_owned(), seconds);
+    for it in report.anomaly.detection.iter().take(DETECTED) {
+        for (by, with, without) in
+            [("one observer", it.with_s, it.without_s), ("a quorum", it.quorum_with_s, it.quorum_without_s)]
+        {
+            writeln!(to, "| {} | {by} | {} | {} |", it.region, told(with), told(without))?;
+        }
+    }
+    rest(report.anomaly.detection.len(), DETECTED, to)
 }
 
 fn unmet(report: &Report, to: &mut String) -> std::fmt::Result {

@@ -1,5 +1,6 @@
 //! `report.html`: one file that needs no network and no script, and says everything in words too.
 
+mod anomaly;
 mod axis;
 mod chart;
 mod comparison;
@@ -83,6 +84,9 @@ fn sections(report: &Report) -> Vec<Section> {
         section("traffic", "Traffic", "Throughput and success", traffic::throughput(report)),
         section("availability", "Availability", "Availability", traffic::availability(report)),
     ]);
+    if report.anomaly.is_there() {
+        all.push(section("anomaly", "Anomaly", "Anomaly score", anomaly::section(report)));
+    }
     if let Some(cost) = &report.cost {
         all.push(section("cost", "Cost", "Cost", cost::section(cost)));
     }

@@ -29,6 +29,8 @@ pub enum EventKind {
     FailbackApplied,
     /// The clients reach the preferred region again.
     FailbackDone,
+    /// An observer's forest finds the region unusual: an episode begins.
+    Anomaly,
     /// Pointsman called people: something keeps it from doing what it should.
     Alarm,
 }
@@ -48,6 +50,7 @@ impl EventKind {
             Self::FailbackDecision => "Plan to return",
             Self::FailbackApplied => "Records changed back",
             Self::FailbackDone => "Clients returned",
+            Self::Anomaly => "Unusual",
             Self::Alarm => "Alarm",
         }
     }

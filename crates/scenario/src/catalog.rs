@@ -18,7 +18,7 @@ const INCIDENTS: [(&str, &str); 11] = scenarios! { "scenarios/incidents":
     "empty-dns"
     "flapping-checks"
     "user-brownout"
-    "slow-bleed"
+    "creeping-errors"
     "observers-partitioned"
     "lying-observer"
     "ttl-ignored"
@@ -27,12 +27,13 @@ const INCIDENTS: [(&str, &str); 11] = scenarios! { "scenarios/incidents":
     "delayed-writer"
 };
 
-const SCENARIOS: [(&str, &str); 22] = scenarios! { "scenarios":
+const SCENARIOS: [(&str, &str); 23] = scenarios! { "scenarios":
     "region-outage"
     "flapping"
     "both-down"
     "brownout"
     "latency-spike"
+    "slow-bleed"
     "error-burst"
     "cpu-saturation"
     "sequential"

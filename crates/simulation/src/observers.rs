@@ -67,6 +67,7 @@ impl<'a> Watch<'a> {
                 streak: LONG,
                 since: at,
                 anomalous: false,
+                anomaly: None,
                 failing: BTreeMap::new(),
                 silent: BTreeMap::new(),
                 probes,
@@ -126,6 +127,7 @@ impl<'a> Watch<'a> {
             at,
             regions,
             anomalous: BTreeSet::new(),
+            anomalies: BTreeMap::new(),
             answering: answering.clone(),
         };
         let observation = follow(Some(&observer.previous), measured, self.quiet);
@@ -194,7 +196,14 @@ fn report(probe: &domain::ProbeName, met: Result<bool, Fault>) -> ProbeReport {
         Ok(true) => (ProbeStatus::Degraded, None),
         Err(fault) => (ProbeStatus::Failed, Some(fault)),
     };
-    ProbeReport { probe: probe.clone(), status, fault, phases_ms: Phases::default(), evidence: String::new() }
+    ProbeReport {
+        probe: probe.clone(),
+        status,
+        fault,
+        phases_ms: Phases::default(),
+        evidence: String::new(),
+        seen: domain::Seen::default(),
+    }
 }
 
 impl Observer {

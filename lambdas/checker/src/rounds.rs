@@ -1,12 +1,11 @@
 //! Rounds: EventBridge starts an invocation a minute, and the rounds go on within it until a successor's are seen.
 
 use std::{
-    collections::BTreeSet,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use aws::{Bus, Cloudwatch, Function, Metrics, StartError, Store};
+use aws::{Baselines, Bus, Cloudwatch, Function, Metrics, StartError, Store};
 use decision::Measured;
 use domain::{ChangeEvent, Observation, ObserverName, Period, Round, Service};
 use futures::future::join_all;
@@ -22,6 +21,7 @@ pub(crate) struct Checker {
     observer: ObserverName,
     prober: Prober,
     store: Store,
+    baselines: Baselines,
     bus: Bus,
     cloudwatch: Cloudwatch,
 }
@@ -30,11 +30,14 @@ impl Checker {
     pub(crate) async fn load() -> Result<Self, StartError> {
         let function = Function::load().await?;
         let control = &function.deployment.config.control_region;
+        let observer = ObserverName::from(&function.region);
+        let store = Store::new(&function.session, &function.names, control);
         Ok(Self {
-            observer: ObserverName::from(&function.region),
+            baselines: Baselines::new(store.clone(), observer.clone(), function.deployment.config.minute.0),
+            observer,
+            store,
             prober: Prober::new(&function.deployment.config)?
                 .bound_to(function.deployment.config.source(&function.region)),
-            store: Store::new(&function.session, &function.names, control),
             bus: Bus::new(&function.session, &function.names, control),
             cloudwatch: Cloudwatch::new(&function.session, &function.region),
             function,
@@ -81,7 +84,9 @@ impl Checker {
             if started.elapsed() + next > minute * 3 / 2 {
                 return;
             }
-            tokio::time::sleep(next).await;
+            // What the baselines need is never waited for.
+            let keep = tokio::time::timeout(next, self.baselines.keep(service, started));
+            let _ = tokio::join!(tokio::time::sleep(next), keep);
             if started.elapsed() >= minute && watch.is_succeeded().await {
                 return;
             }
@@ -110,7 +115,7 @@ impl<'a> Watch<'a> {
     }
 
     async fn round(&mut self) -> Observation {
-        let Checker { function, observer, prober, store, bus, .. } = self.checker;
+        let Checker { function, observer, prober, store, baselines, bus, .. } = self.checker;
         let policy = &self.service.policy;
         let round = Round::at(since_epoch(), policy.interval);
         let seen = prober.round(self.service).await;
@@ -118,6 +123,7 @@ impl<'a> Watch<'a> {
         let keep_alive = function.deployment.config.lab.as_ref().map_or(KEEP_ALIVE, |lab| KEEP_ALIVE.scaled(lab.speed));
         let quiet = keep_alive.0.as_millis() / policy.interval.0.as_millis().max(1);
         let quiet = u64::try_from(quiet).unwrap_or(u64::MAX);
+        let readings = baselines.read(self.service, now, &seen.regions, self.previous.as_ref());
         let measured = Measured {
             service: self.service.name.clone(),
             observer: observer.clone(),
@@ -126,7 +132,8 @@ impl<'a> Watch<'a> {
             round,
             at: now,
             regions: seen.regions,
-            anomalous: BTreeSet::new(),
+            anomalous: readings.unusual(),
+            anomalies: readings.into_anomalies(),
             answering: seen.answering,
         };
         let observation = decision::follow(self.previous.as_ref(), measured, quiet);

@@ -236,6 +236,7 @@ mod tests {
             fault,
             phases_ms: Phases { connect: Some(1.25), total: Some(20.0), ..Phases::default() },
             evidence: if fault.is_some() { "refused".to_owned() } else { "HTTP 200".to_owned() },
+            seen: domain::Seen::default(),
         };
         let regions = BTreeMap::from([
             ("eu-west-1".parse().unwrap(), vec![report(fault)]),
@@ -250,6 +251,7 @@ mod tests {
             at: Timestamp::UNIX_EPOCH,
             regions,
             anomalous: BTreeSet::new(),
+            anomalies: BTreeMap::new(),
             answering: Answering::Region(answering.parse().unwrap()),
         };
         Look { service, observer, seen: Ok(follow(None, measured, 0)) }

@@ -220,7 +220,7 @@ fn an_anomaly_shortens_the_count_by_one_and_never_below_two() {
             world.sighting(observer).observation.regions.get_mut("us-east-1").unwrap().anomalous = true;
         }
     };
-    let mut world = World::new();
+    let mut world = World::with("anomaly = \"shorten\"");
     world.all("us-east-1", Down, 2);
     alert(&mut world, &["us-east-2"]);
     assert_eq!(world.holds(), [HoldCode::Counting]);
@@ -232,4 +232,14 @@ fn an_anomaly_shortens_the_count_by_one_and_never_below_two() {
     assert_eq!(world.holds(), [HoldCode::Counting]);
     world.config.services[0].policy.down_after = 1;
     assert_eq!(world.plan().kind, PlanKind::Failover);
+}
+
+#[test]
+fn an_anomaly_that_is_only_watched_changes_nothing() {
+    let mut world = World::new();
+    world.all("us-east-1", Down, 2);
+    for sighting in &mut world.evidence.sightings {
+        sighting.observation.regions.get_mut("us-east-1").unwrap().anomalous = true;
+    }
+    assert_eq!(world.holds(), [HoldCode::Counting]);
 }

@@ -378,6 +378,8 @@ impl<'a> Run<'a> {
             aws_faults,
             observers: self.stage.config.observers.iter().map(ObserverName::from).collect(),
             verdicts: recorded.verdicts,
+            scores: recorded.scores,
+            quorum: self.service.policy.quorum,
             config: self.stage.config_text.clone(),
             cost: in_life(&self.stage.config_text).map(|config| cost::of(&config)),
             partial,

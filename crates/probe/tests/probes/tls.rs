@@ -75,6 +75,8 @@ async fn a_valid_certificate_is_up_and_the_handshake_is_timed() {
     let report = authority.probe(authority.serve("api.example.com", 2100, false).await, "4s").await;
     assert_eq!((report.status, report.fault), (ProbeStatus::Ok, None), "{}", report.evidence);
     assert!(report.phases_ms.tls.unwrap() > 0.0);
+    assert_eq!(report.seen.certificate_until, Some(4_102_444_800), "1 January 2100");
+    assert_eq!((report.seen.failed, report.seen.body), (0.0, Some(0)));
 }
 
 #[tokio::test]

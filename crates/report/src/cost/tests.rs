@@ -33,6 +33,8 @@ fn a_month_of_three_observers_is_counted_item_by_item() {
     assert_eq!(amount(&cost, "Route 53: health checks"), "5.50");
     // 3 × 2 regions × 3 observers × $0.30
     assert_eq!(amount(&cost, "CloudWatch: metrics"), "5.40");
+    // A fourth of these, 8,900 writes × 2 × 3, and 43,800 reads × 3
+    assert_eq!(amount(&cost, "Anomaly score"), "2.12");
     // 87,600 a checker × 3, and some in incidents.
     assert_eq!(amount(&cost, "S3: observations written"), "1.34");
     // 262,800 rounds × 4 servers × 3

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use domain::{Config, NativeCheck, ProbeKind, Region, Service};
+use domain::{AnomalyUse, Config, NativeCheck, ProbeKind, Region, Service};
 
 use super::{
     KEEP_ALIVE_S,
@@ -16,6 +16,8 @@ pub(super) struct Month {
     /// Of the slowest service: on average a checker meets its successor half a round after its minute.
     pub(super) checker_s: f64,
     pub(super) regions: usize,
+    /// Those with an anomaly score.
+    pub(super) scored: usize,
     pub(super) writes: f64,
     pub(super) incident_rounds: f64,
     pub(super) queries: f64,
@@ -33,12 +35,17 @@ impl Month {
             minutes: seconds / 60.0,
             checker_s: 60.0 + config.services.iter().map(interval).fold(0.0, f64::max) / 2.0,
             regions: config.services.iter().map(|service| service.regions.len()).sum(),
+            scored: config.services.iter().filter(is_scored).map(|service| service.regions.len()).sum(),
             writes: sum(&|service| seconds / interval(service).max(KEEP_ALIVE_S)),
             incident_rounds: sum(&|service| assumed.incident_hours * 3_600.0 / interval(service)),
             queries: sum(&|service| rounds(service) * f64::from(assumed.name_servers) * record_types(service)),
             probes: sum(&|service| rounds(service) * service.regions.len() as f64 * requests(service)),
         }
     }
+}
+
+fn is_scored(service: &&Service) -> bool {
+    service.policy.anomaly != AnomalyUse::Off
 }
 
 fn record_types(service: &Service) -> f64 {

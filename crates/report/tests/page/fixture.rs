@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::{Config, HoldCode, ObserverName, RegionName, Verdict};
 use report::{
     Comparison, Controller, Expectation, LOOPBACK_EXEMPTION, Objectives, Report, Said, Schedule, Series,
+    anomaly::Track,
     calls::{AwsCalls, Price},
     cost,
     metrics::{LatencyMs, Lived, Measured, Metrics, Percentiles},
@@ -303,6 +304,7 @@ pub(crate) fn outage() -> Report {
         partial: false,
         timeline: ours.timeline.clone(),
         verdicts: verdicts(),
+        anomaly: Track::default(),
         faults: vec![Measured {
             lived,
             metrics: ours.metrics.clone(),

@@ -4,7 +4,11 @@
 mod fixture;
 
 use fixture::{outage, unmeasured};
-use report::{Report, page};
+use report::{
+    Report,
+    anomaly::{Detection, Score, Track},
+    page,
+};
 
 /// What stands between two texts.
 fn between<'a>(page: &'a str, from: &str, to: &str) -> &'a str {
@@ -55,6 +59,35 @@ fn an_hour_s_drill_stays_below_the_bound() {
     }
     let page = page::html(&report);
     assert!(page.len() < 1_500_000, "{} bytes", page.len());
+}
+
+#[test]
+fn the_anomaly_score_has_a_track_of_its_own_where_there_is_one() {
+    let mut report = outage();
+    assert!(!page::html(&report).contains("Anomaly score"));
+    let (observer, region) = (report.observers[0].clone(), report.regions[0].clone());
+    let scores = (0..9_000).map(|round| Score {
+        t: f64::from(round) / 64.0,
+        observer: observer.clone(),
+        region: region.clone(),
+        score: (round > 640).then_some(0.5),
+        unusual: round > 700,
+    });
+    let detection = Detection {
+        region: region.clone(),
+        with_s: Some(1.5),
+        without_s: Some(21.0),
+        quorum_with_s: Some(2.0),
+        quorum_without_s: None,
+    };
+    report.anomaly = Track { scores: scores.collect(), detection: vec![detection] };
+    let page = page::html(&report);
+    let anomaly = section(&page, "anomaly");
+    for words in ["a quorum", "19.5", "never", "Unusual 1.5"] {
+        assert!(anomaly.contains(words), "{words}: {anomaly}");
+    }
+    assert!(anomaly.len() < 60_000, "{} bytes", anomaly.len());
+    assert!(report.markdown().contains("| eu-west-1 | a quorum | 2.0"), "{}", report.markdown());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::{
 
 use domain::{
     Answering, Config, Fault, OBSERVATION_FORMAT, Observation, Phases, ProbeReport, ProbeStatus, RegionView, Round,
-    Service, Verdict,
+    Seen, Service, Verdict,
 };
 use jiff::Timestamp;
 use probe::Prober;
@@ -75,12 +75,14 @@ fn view(verdict: Verdict, streak: u32) -> RegionView {
         fault,
         phases_ms: Phases::default(),
         evidence: String::new(),
+        seen: Seen::default(),
     });
     RegionView {
         verdict,
         streak,
         since: Timestamp::now(),
         anomalous: false,
+        anomaly: None,
         failing: BTreeMap::new(),
         silent: BTreeMap::new(),
         probes: probes.into(),

@@ -1,0 +1,200 @@
+//! What is usual of a region, as one observer sees it: rounds remembered, a forest fitted on them, one alert an episode.
+
+mod features;
+mod history;
+mod model;
+mod written;
+
+use domain::{Anomaly, ObserverName, Policy, ProbeReport, RegionName, Service};
+use jiff::Timestamp;
+
+use crate::AnomalyError;
+
+pub use written::{BASELINE_VERSION, BaselineError};
+
+use features::{Addresses, Recent};
+use history::History;
+use model::Model;
+
+/// Fewer rounds make no forest.
+const LEAST: u32 = 40;
+/// A baseline is fitted again when it has learned a quarter more, and after so many rounds at the latest, at the earliest.
+const REFIT: (u32, u32) = (10, 360);
+/// So many usual rounds in a row end an episode.
+const CALM: u32 = 30;
+/// Unusual rounds are not learned until an episode has lasted so many; then they are how it is now.
+const HOLD: u32 = 360;
+
+/// What one observer has seen of one region of one service, and what it makes of the next round.
+///
+/// The same rounds in the same order give the same scores to the bit; the names seed every draw.
+#[derive(Debug, Clone)]
+pub struct Baseline {
+    seed: u64,
+    settings: Settings,
+    /// Of what is probed and how: other probes have other times.
+    probes: u64,
+    recent: Recent,
+    addresses: Addresses,
+    history: History,
+    model: Option<Fitted>,
+    episode: Option<Episode>,
+}
+
+/// What a baseline says of a round.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// For the observation.
+    pub anomaly: Anomaly,
+    /// Usual rounds score as high less often than the policy's rate: what may shorten a count.
+    pub unusual: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Settings {
+    needed: u32,
+    rounds_per_day: f64,
+    false_alarms_per_day: f64,
+}
+
+#[derive(Debug, Clone)]
+struct Fitted {
+    model: Model,
+    /// After how many learned rounds.
+    at: u32,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Episode {
+    rounds: u32,
+    calm: u32,
+}
+
+impl Settings {
+    fn of(policy: &Policy) -> Self {
+        let interval = policy.interval.as_secs_f64().max(1e-3);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast that saturates")]
+        let needed = (policy.learn.as_secs_f64() / interval).ceil() as u32;
+        Self {
+            needed: needed.max(LEAST),
+            rounds_per_day: 86_400.0 / interval,
+            false_alarms_per_day: policy.false_alarms_per_day.per_day(),
+        }
+    }
+}
+
+impl Baseline {
+    /// Nothing learned yet.
+    #[must_use]
+    pub fn new(service: &Service, region: &RegionName, observer: &ObserverName) -> Self {
+        let names = [service.name.as_str(), region.as_str(), observer.as_str()];
+        let endpoint = service.regions.iter().find(|it| it.name == *region).map(|it| it.endpoint.to_string());
+        let probes = serde_json::to_string(&service.probes).expect("probes are plain data");
+        Self {
+            seed: hash(names),
+            settings: Settings::of(&service.policy),
+            probes: hash([probes.as_str(), endpoint.as_deref().unwrap_or_default()]),
+            recent: Recent::default(),
+            addresses: Addresses::default(),
+            history: History::default(),
+            model: None,
+            episode: None,
+        }
+    }
+
+    /// What it makes of a round; none where every probe failed by the observer's own fault, which says nothing.
+    ///
+    /// `usual` says whether the round may be learned: never where an incident is known of, since a forest that was fitted
+    /// on an outage takes it for normal.
+    pub fn observe(
+        &mut self,
+        at: Timestamp,
+        reports: &[ProbeReport],
+        usual: bool,
+    ) -> Result<Option<Reading>, AnomalyError> {
+        let Some(row) = features::row(at, reports, &mut self.addresses) else { return Ok(None) };
+        let moment = self.recent.moment(at, &row);
+        let reading = match &self.model {
+            None => Reading {
+                anomaly: Anomaly::Learning { rounds: self.history.rounds(), needed: self.settings.needed },
+                unusual: false,
+            },
+            Some(Fitted { model, .. }) => {
+                let scored = model.score(&moment)?;
+                let unusual = scored.false_alarms_per_day < self.settings.false_alarms_per_day;
+                let alert = self.follow_episode(unusual);
+                Reading { anomaly: Anomaly::Scored { score: scored.score, alert, reasons: scored.reasons }, unusual }
+            }
+        };
+        let held = reading.unusual && self.episode.is_some_and(|episode| episode.rounds <= HOLD);
+        if usual && !held {
+            self.recent.learn(row);
+            self.history.learn(moment);
+        }
+        Ok(Some(reading))
+    }
+
+    /// Whether a round begins an episode.
+    fn follow_episode(&mut self, unusual: bool) -> bool {
+        let before = self.episode;
+        let mut episode = before.unwrap_or_default();
+        episode.rounds = episode.rounds.saturating_add(1);
+        episode.calm = if unusual { 0 } else { episode.calm + 1 };
+        let goes_on = unusual || (before.is_some() && episode.calm < CALM);
+        self.episode = goes_on.then_some(episode);
+        unusual && before.is_none()
+    }
+
+    /// Another environment of the same observer found the round before unusual: its episode goes on.
+    pub fn go_on(&mut self) {
+        self.episode.get_or_insert_default();
+    }
+
+    /// Takes what another environment of the same observer has learned, where that is newer.
+    pub fn adopt(&mut self, other: Self) {
+        if other.history.last() > self.history.last() {
+            self.recent.long = other.recent.long;
+            self.history = other.history;
+        }
+    }
+
+    /// Whether it has learned enough to be fitted, or so much more that it should be fitted anew.
+    #[must_use]
+    pub fn is_due(&self) -> bool {
+        let rounds = self.history.rounds();
+        if self.history.moments.len() < LEAST as usize {
+            return false;
+        }
+        match &self.model {
+            None => rounds >= self.settings.needed,
+            Some(Fitted { at, .. }) => rounds >= at.saturating_add((at / 4).clamp(REFIT.0, REFIT.1)),
+        }
+    }
+
+    /// Whether there is a score.
+    #[must_use]
+    pub fn is_fitted(&self) -> bool {
+        self.model.is_some()
+    }
+
+    /// Fits a forest on what was learned: a millisecond or some. What is not due is left as it is.
+    pub fn fit(&mut self) -> Result<(), AnomalyError> {
+        if self.is_due() {
+            let model = Model::fit(&self.history, self.seed, self.settings.rounds_per_day)?;
+            self.model = Some(Fitted { model, at: self.history.rounds() });
+        }
+        Ok(())
+    }
+
+    /// How often what would be written has changed: a round that is not kept changes nothing that matters.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.history.revision()
+    }
+}
+
+/// FNV-1a of texts, each with its end.
+fn hash<const N: usize>(texts: [&str; N]) -> u64 {
+    let bytes = texts.iter().flat_map(|text| text.bytes().chain([0xff]));
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}

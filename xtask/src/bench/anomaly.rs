@@ -1,0 +1,52 @@
+//! What the forest adds to a checker's round of ten endpoints.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+
+use super::{
+    Place,
+    figure::{Figure, Quantity},
+};
+
+/// A figure's name as the example prints it, and its bound.
+const BOUNDS: [(&str, Quantity); 4] = [
+    ("a round, the median", Quantity::Seconds(5e-3)),
+    ("a round in which one is fitted anew, the median", Quantity::Seconds(5e-3)),
+    ("ten baselines with their forests", Quantity::megabytes(4)),
+    ("a written baseline", Quantity::Bytes(200_000)),
+];
+
+/// A line of what the example prints.
+#[derive(Debug, Deserialize)]
+struct Line {
+    what: String,
+    value: Value,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Value {
+    Seconds(f64),
+    Bytes(u64),
+}
+
+pub(super) fn measure(place: &Place) -> Result<Vec<Figure>> {
+    let program = place.program("release", "examples/round");
+    let command = place.shown(&program).to_string();
+    eprintln!("$ {command}");
+    let output =
+        Command::new(&program).stderr(Stdio::inherit()).output().with_context(|| format!("failed to run {command}"))?;
+    ensure!(output.status.success(), "{command}: {}", output.status);
+    let figure = |line: serde_json::Result<Line>| {
+        let Line { what, value } = line.with_context(|| format!("failed to read what {command} prints"))?;
+        let (_, bound) = BOUNDS.into_iter().find(|(of, _)| *of == what).context("a figure without a bound")?;
+        let value = match value {
+            Value::Seconds(seconds) => Quantity::Seconds(seconds),
+            Value::Bytes(bytes) => Quantity::Bytes(bytes),
+        };
+        Ok(Figure::new(format!("anomaly, 10 endpoints: {what}"), &command, value, bound))
+    };
+    serde_json::Deserializer::from_slice(&output.stdout).into_iter().map(figure).collect()
+}
