@@ -115,7 +115,7 @@ fn each_mistake_names_line_and_key() {
         (
             "name = \"us-east-1\"",
             "name = \"us-east-1\"\nalarm = { region = \"us-east-1\", name = \"errors\" }",
-            "pointsman.toml:16:11: service[0].region[1].alarm.region: us-east-1 is the region that the alarm speaks of",
+            "pointsman.toml:15:11: service[0].region[1].alarm.region: us-east-1 is the region that the alarm speaks of",
         ),
         (
             "name = \"us-east-1\"",
