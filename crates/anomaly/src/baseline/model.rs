@@ -17,9 +17,12 @@ const SAMPLE: usize = 128;
 const RANGE_WEIGHT: f64 = 0.8;
 /// How strange a length of the range is, beside a plain score.
 const STRANGENESS_OF_A_RANGE: f64 = 3.0;
-/// Each part of the history is scored by forests that were fitted on the others: rounds that were fitted on are never out of
+/// Each part of the history is scored by a forest that was fitted on the others: rounds that were fitted on are never out of
 /// range, and would make every new one look unusual.
 const PARTS: usize = 4;
+/// Parts take turns in stretches of so many rounds: long enough that a round does not stand for its neighbours, short enough that
+/// every part has seen every change for good.
+const STRETCH: usize = 5;
 const TREES_OF_A_PART: usize = 32;
 /// So many rounds' scores tell how high they go.
 const CALIBRATED: usize = 1_024;
@@ -109,11 +112,13 @@ fn scores_of_parts(values: &[f32], params: &IsolationForestParams) -> Result<Vec
     let count = values.len() / FEATURES;
     let mut scores = Vec::with_capacity(count);
     for part in 0..PARTS {
-        let [from, to] = [part, part + 1].map(|part| count * part / PARTS * FEATURES);
-        let others = [&values[..from], &values[to..]].concat();
+        let (mut others, mut own) = (Vec::with_capacity(values.len()), Vec::new());
+        for (stretch, rows) in values.chunks(STRETCH * FEATURES).enumerate() {
+            if stretch % PARTS == part { own.extend_from_slice(rows) } else { others.extend_from_slice(rows) }
+        }
         let others = Array2::from_shape_vec((others.len() / FEATURES, FEATURES), others).expect(WHOLE);
         let forest = params.fit(&DatasetBase::from(others))?;
-        for row in values[from..to].chunks_exact(FEATURES).step_by(count.div_ceil(CALIBRATED)) {
+        for row in own.chunks_exact(FEATURES).step_by(count.div_ceil(CALIBRATED)) {
             scores.push(strangeness(&forest, row)?);
         }
     }

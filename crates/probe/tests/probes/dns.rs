@@ -107,7 +107,9 @@ async fn every_round_asks_anew() {
     .await;
     let config = by_name(resolver, "4s", r#"kind = "dns""#);
     let prober = Prober::new(&config).unwrap();
-    assert_eq!(report(&prober, &config).await.fault, None);
+    let first = report(&prober, &config).await;
+    let addresses = [std::net::IpAddr::from([192, 0, 2, 7])].into();
+    assert_eq!((first.fault, first.seen.ttl, first.seen.addresses), (None, Some(60), addresses));
     gone.store(true, Ordering::SeqCst);
     assert_eq!(report(&prober, &config).await.fault, Some(Fault::DnsNxdomain));
     gone.store(false, Ordering::SeqCst);
