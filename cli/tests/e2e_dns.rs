@@ -219,10 +219,10 @@ fn too_much_of_a_zone_is_refused(lab: &Lab) {
         lab.aws().change_a(&lab.zone(), "CREATE", &format!("{host}.pointsman.test"), "", (300, "192.0.2.1"));
     }
     let config = fs::read_to_string(lab.with_shop()).unwrap();
-    let slower = config.replace("ttl = \"20s\"", "ttl = \"40s\"");
-    assert_ne!(slower, config, "{config}");
-    let slower = lab.write("slower.toml", &slower);
-    refused_unless_forced(lab, &slower);
+    let quicker = config.replace("ttl = \"20s\"", "ttl = \"12s\"");
+    assert_ne!(quicker, config, "{config}");
+    let quicker = lab.write("quicker.toml", &quicker);
+    refused_unless_forced(lab, &quicker);
     assert_eq!(lab.answering(), Some(OTHER), "what was failed over stays so");
 }
 
