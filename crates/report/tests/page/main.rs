@@ -64,7 +64,7 @@ fn an_hour_s_drill_stays_below_the_bound() {
 #[test]
 fn the_anomaly_score_has_a_track_of_its_own_where_there_is_one() {
     let mut report = outage();
-    assert!(!page::html(&report).contains("Anomaly score"));
+    assert!(!page::html(&report).contains("<section aria-labelledby=\"anomaly\">"));
     let (observer, region) = (report.observers[0].clone(), report.regions[0].clone());
     let scores = (0..9_000).map(|round| Score {
         t: f64::from(round) / 64.0,
