@@ -231,7 +231,7 @@ fn refused_unless_forced(lab: &Lab, config: &Path) {
     let plan = lab.dns(&["plan", "--config", config]).exits(4).json();
     assert_eq!(plan["refusals"][0]["code"], "zone_share", "{plan:#}");
     let refused = lab.dns(&["apply", "--yes", "--config", config]).exits(4);
-    refused.says(&["4 of the 10 record sets", "hint: a rule can be overridden", "--force CODE"]);
+    refused.says(&["4 of the 12 record sets", "hint: a rule can be overridden", "--force CODE"]);
     lab.dns(&["apply", "--yes", "--config", config, "--force", "zone_share"]).exits(0);
     lab.dns(&["plan", "--config", config]).exits(0);
 }
