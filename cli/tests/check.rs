@@ -165,9 +165,15 @@ fn all_is_well() {
     let place = Place::new();
     let other = place.other();
     let check = without_times(place.check(&["--output", "json"]).exits(0).json());
-    let endpoint = |region: &str, probe: &str, evidence: String| {
+    let connected = |region: &str, evidence: String| {
         json!({
-            "region": region, "probe": probe, "status": "ok", "fault": null, "phases_ms": null, "evidence": evidence,
+            "region": region, "probe": "tcp", "status": "ok", "fault": null, "phases_ms": null, "evidence": evidence,
+        })
+    };
+    let answered = |region: &str, evidence: String| {
+        json!({
+            "region": region, "probe": "health", "status": "ok", "fault": null, "phases_ms": null, "evidence": evidence,
+            "seen": { "body": 2, "failed": 0.0 },
         })
     };
     let port = other.port;
@@ -176,10 +182,10 @@ fn all_is_well() {
         "observer": "local",
         "round": null,
         "endpoints": [
-            endpoint("eu-west-1", "health", format!("{FIRST}:{port} HTTP 200")),
-            endpoint("eu-west-1", "tcp", format!("{FIRST}:{port} connected")),
-            endpoint("us-east-1", "health", format!("{OTHER}:{port} HTTP 200")),
-            endpoint("us-east-1", "tcp", format!("{OTHER}:{port} connected")),
+            answered("eu-west-1", format!("{FIRST}:{port} HTTP 200")),
+            connected("eu-west-1", format!("{FIRST}:{port} connected")),
+            answered("us-east-1", format!("{OTHER}:{port} HTTP 200")),
+            connected("us-east-1", format!("{OTHER}:{port} connected")),
         ],
         "verdicts": { "eu-west-1": "up", "us-east-1": "up" },
         "answering": { "region": "eu-west-1" },
@@ -199,10 +205,13 @@ fn a_region_refuses() {
     let check = without_times(place.check(&["--output", "json"]).exits(3).json());
     assert_eq!(check["verdicts"], json!({ "eu-west-1": "up", "us-east-1": "down" }));
     for (place_in, probe) in [(2, "health"), (3, "tcp")] {
-        let refused = json!({
+        let mut refused = json!({
             "region": "us-east-1", "probe": probe, "status": "failed", "fault": "connect_refused", "phases_ms": null,
             "evidence": format!("connection refused ({OTHER}:{})", place.first.port),
         });
+        if probe == "health" {
+            refused["seen"] = json!({ "failed": 1.0 });
+        }
         assert_eq!(check["endpoints"][place_in], refused);
     }
     let table = place.check(&[]).exits(3).stdout;

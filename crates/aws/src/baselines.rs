@@ -1,7 +1,7 @@
 //! A checker's baselines: in memory while it is warm, in the observation bucket for when it is not.
 //!
-//! A round only reads and learns what is in memory. Everything that waits (loading, writing, the service's phase) or takes
-//! long (fitting) is done between rounds, and failing at it costs a score, never a round.
+//! A round only reads and learns what is in memory. Everything that waits (loading, writing, the service's phase) is done beside
+//! the rounds, what takes long (fitting) between them, and failing at it costs a score, never a round.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -104,15 +104,14 @@ impl Baselines {
         Readings(readings)
     }
 
-    /// What is to be done between two rounds of an invocation that began then. It may be dropped at any time: what was not done
-    /// is done after the next.
+    /// Asks and writes what is due in an invocation that began then. It may be dropped at any time: what was not done is due
+    /// at the next call.
     pub async fn keep(&self, service: &Service, begun: Instant) {
         if service.policy.anomaly == AnomalyUse::Off {
             return;
         }
         self.ask_for_phase(service).await;
         join_all(service.regions.iter().map(|region| self.load(service, &region.name))).await;
-        self.fit(service);
         let places = u32::try_from(service.regions.len()).unwrap_or(u32::MAX).max(1);
         let moments = (0..places).map(|place| self.minute * (WRITE_FROM + WRITE_WITHIN * place / places) / 100);
         let due = service.regions.iter().zip(moments).filter(|(_, moment)| begun.elapsed() >= *moment);
@@ -169,8 +168,8 @@ impl Baselines {
         kept.insert(key, Kept { baseline, written, written_in: None, seen: Instant::now(), stale: false });
     }
 
-    /// Fits those that have no forest yet, or else one of those that should have a new one.
-    fn fit(&self, service: &Service) {
+    /// Fits those that have no forest yet, or else one of those that should have a new one: a few milliseconds of computing.
+    pub fn fit(&self, service: &Service) {
         let mut kept = self.kept();
         let mut due: Vec<_> = kept
             .iter_mut()

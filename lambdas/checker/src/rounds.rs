@@ -1,6 +1,7 @@
 //! Rounds: EventBridge starts an invocation a minute, and the rounds go on within it until a successor's are seen.
 
 use std::{
+    convert::Infallible,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -73,23 +74,39 @@ impl Checker {
     }
 
     async fn watch_one(&self, service: &Service, invocation: &str, metrics: &Mutex<Metrics>) {
-        let minute = self.function.deployment.config.minute.0;
         let started = Instant::now();
+        // What the baselines need is never waited for; what it has begun goes on through the rounds, so that a slow store is
+        // not asked for the same again and again.
+        tokio::select! {
+            () = self.go_on(service, invocation, started, metrics) => {}
+            never = self.keep_baselines(service, started) => match never {},
+        }
+    }
+
+    async fn go_on(&self, service: &Service, invocation: &str, started: Instant, metrics: &Mutex<Metrics>) {
+        let minute = self.function.deployment.config.minute.0;
         let mut watch = Watch::begin(self, service, invocation).await;
         loop {
             let observation = watch.round().await;
             metrics.lock().unwrap_or_else(PoisonError::into_inner).add(&observation);
+            // Between two rounds, where it delays no probe.
+            self.baselines.fit(service);
             let next = until_next_round(service.policy.interval.0);
             // The schedule may be late or miss: half a minute of patience covers what it may be late by.
             if started.elapsed() + next > minute * 3 / 2 {
                 return;
             }
-            // What the baselines need is never waited for.
-            let keep = tokio::time::timeout(next, self.baselines.keep(service, started));
-            let _ = tokio::join!(tokio::time::sleep(next), keep);
+            tokio::time::sleep(next).await;
             if started.elapsed() >= minute && watch.is_succeeded().await {
                 return;
             }
+        }
+    }
+
+    async fn keep_baselines(&self, service: &Service, started: Instant) -> Infallible {
+        loop {
+            self.baselines.keep(service, started).await;
+            tokio::time::sleep(service.policy.interval.0).await;
         }
     }
 }

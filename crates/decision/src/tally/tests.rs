@@ -69,7 +69,7 @@ fn a_blip_and_lost_packets_do_not_add_up() {
 
 #[test]
 fn probes_that_send_their_packets_once_need_more_silence() {
-    let mut world = World::with("interval = \"1s\"\ntimeout = \"800ms\"");
+    let mut world = World::with("interval = \"1s\"\ntimeout = \"800ms\"\nanomaly = \"shorten\"");
     assert_eq!((counted(&mut world, 4, 4), counted(&mut world, 5, 5)), (RegionPhase::Critical, RegionPhase::Failed));
     assert_eq!(counted(&mut world, 3, 0), RegionPhase::Failed);
     // An anomaly shortens what was answered, not the silence.
