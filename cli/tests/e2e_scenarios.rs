@@ -17,7 +17,8 @@ on_both!(
     an_empty_answer_three_regions_and_stale_clients_side_by_side,
     errors_a_failback_by_hand_and_a_lost_observer_side_by_side,
     a_burning_cpu_alone_and_after_other_faults,
-    beside_route_53_alone_we_are_sooner_and_see_a_brownout_and_a_slow_bleed,
+    beside_route_53_alone_we_are_sooner_and_see_a_brownout,
+    a_slow_bleed_is_seen_sooner_by_its_score,
 );
 
 /// What every report has, whatever happened (contracts.md).
@@ -227,8 +228,8 @@ fn a_burning_cpu_alone_and_after_other_faults(emulator: Emulator) {
     assert!(left[0].is_number() && left[1].is_number() && left[2].is_null(), "{left:?}");
 }
 
-fn beside_route_53_alone_we_are_sooner_and_see_a_brownout_and_a_slow_bleed(emulator: Emulator) {
-    let reports = rehearse(emulator, &["region-outage", "brownout", "slow-bleed"], &["--compare", "native"]);
+fn beside_route_53_alone_we_are_sooner_and_see_a_brownout(emulator: Emulator) {
+    let reports = rehearse(emulator, &["region-outage", "brownout"], &["--compare", "native"]);
     let outage = &reports["region-outage"]["comparison"];
     let of = |controller: &str, metric: &str| {
         let metrics = &outage[controller]["metrics"];
@@ -244,7 +245,10 @@ fn beside_route_53_alone_we_are_sooner_and_see_a_brownout_and_a_slow_bleed(emula
     assert!(!why.contains("health"), "/health is fine: {why}");
     let native = &brownout["comparison"]["native"]["metrics"];
     assert_eq!((&native["answer_s"], &native["missed"]), (&Value::Null, &Value::from(1)), "native never leaves it");
+}
 
+fn a_slow_bleed_is_seen_sooner_by_its_score(emulator: Emulator) {
+    let reports = rehearse(emulator, &["slow-bleed"], &[]);
     let bleed = &reports["slow-bleed"];
     let seen = |when: &str| bleed["anomaly"]["detection"][0][when].as_f64();
     let (with, without) = (seen("quorum_with_s"), seen("quorum_without_s"));
