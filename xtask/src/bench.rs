@@ -24,7 +24,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 
 use figure::Figure;
 use machine::Machine;
@@ -134,6 +134,19 @@ impl Place {
     /// As a person in the workspace would type it.
     fn shown<'a>(&self, path: &'a Path) -> std::path::Display<'a> {
         path.strip_prefix(&self.root).unwrap_or(path).display()
+    }
+
+    /// What a program prints as lines of JSON, and how a person would run it.
+    fn lines<T: DeserializeOwned>(&self, name: &str) -> Result<(String, Vec<T>)> {
+        let program = self.program("release", name);
+        let command = self.shown(&program).to_string();
+        eprintln!("$ {command}");
+        let output = Command::new(&program).stderr(Stdio::inherit()).output();
+        let output = output.with_context(|| format!("failed to run {command}"))?;
+        ensure!(output.status.success(), "{command}: {}", output.status);
+        let lines: serde_json::Result<_> = serde_json::Deserializer::from_slice(&output.stdout).into_iter().collect();
+        let lines = lines.with_context(|| format!("failed to read what {command} prints"))?;
+        Ok((command, lines))
     }
 
     fn build(&self, arguments: &[&str]) -> Result<()> {

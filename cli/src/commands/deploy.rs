@@ -1,6 +1,6 @@
 //! `deploy` and `destroy`.
 
-use aws::{Applied, Preview, Progress, Records};
+use aws::{Applied, Preview, Progress, Records, StackAction};
 use domain::Config;
 use lab::{
     package::{self, Origin, Source},
@@ -69,7 +69,7 @@ pub(crate) async fn run(global: &Global, args: &args::Deploy, printer: &Printer)
 /// A preview in words: stacks that stay as they are aside.
 fn changes(preview: &Preview) -> String {
     let mut lines = Vec::new();
-    for stack in preview.stacks.iter().filter(|stack| stack.action != "leave") {
+    for stack in preview.stacks.iter().filter(|stack| stack.action != StackAction::Leave) {
         lines.push(format!("{} {} in {}", stack.action, stack.stack, stack.region));
         lines.extend(stack.changes.iter().map(|change| {
             let replaced = if change.replaces { ", which is replaced" } else { "" };

@@ -1,7 +1,7 @@
 //! `dns plan` and `dns apply`: what the services need of Route 53, beside what is there.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     time::{Duration, Instant},
 };
 
@@ -174,14 +174,11 @@ impl Place {
     }
 
     async fn plan(&self, config: &Config, checks: Vec<Vec<CheckDiff>>) -> Result<DnsPlan, DnsError> {
-        let mut zones = BTreeMap::new();
+        let zones = self.switch.read_zones(config).await?;
         let mut batches = BTreeMap::<_, Vec<_>>::new();
         let mut services = Vec::new();
         for (service, checks) in config.services.iter().zip(checks) {
             let zone = &service.hosted_zone;
-            if !zones.contains_key(zone) {
-                zones.insert(zone.clone(), self.switch.read_zone(zone).await?);
-            }
             let state = self.state(&service.name).await?;
             let records = zoning(service, &zones[zone], &ids(&checks), state.as_ref().map(|(state, _)| state))?;
             if records.is_needed() {
@@ -223,6 +220,18 @@ impl Place {
 }
 
 impl Switch {
+    /// The zones of all services, each once.
+    pub(crate) async fn read_zones(&self, config: &Config) -> Result<BTreeMap<HostedZoneId, ReadZone>, DnsError> {
+        let mut zones = BTreeMap::new();
+        for service in &config.services {
+            if let Entry::Vacant(unread) = zones.entry(service.hosted_zone.clone()) {
+                let zone = self.read_zone(unread.key()).await?;
+                unread.insert(zone);
+            }
+        }
+        Ok(zones)
+    }
+
     /// A whole zone, page by page.
     pub async fn read_zone(&self, zone: &HostedZoneId) -> Result<ReadZone, DnsError> {
         let (mut sets, mut others) = (Vec::new(), Vec::new());

@@ -42,6 +42,6 @@ pub use remote::{RemoteError, check_remote};
 pub use report::{Bus, Cloudwatch, Metrics};
 pub use schedules::{Probing, set_probing};
 pub use session::{Session, SessionOptions};
-pub use stacks::{Applied, ResourceChange, ResourceEvent, StackError};
+pub use stacks::{Applied, ResourceChange, ResourceEvent, StackAction, StackError};
 pub use store::{Store, StoreError, Version, Write};
 pub use switch::{Switch, SwitchError};

@@ -1,6 +1,6 @@
 //! `CloudFormation` stacks: applied, watched resource by resource, deleted.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, fmt, time::Duration};
 
 use aws_sdk_cloudformation::{
     Client,
@@ -62,6 +62,28 @@ pub struct ResourceChange {
     pub kind: String,
     /// Whether it would certainly be another one afterwards.
     pub replaces: bool,
+}
+
+/// What would become of a stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StackAction {
+    /// There is none, and there will be.
+    Create,
+    /// Resources of it change.
+    Update,
+    /// It is as it should be.
+    Leave,
+}
+
+impl fmt::Display for StackAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Leave => "leave",
+        })
+    }
 }
 
 /// The change set of a preview, which is deleted at once.
@@ -137,17 +159,17 @@ impl<'a> Stacks<'a> {
         }
     }
 
-    /// What applying a template would do: `create`, `update` or `leave`, and to which resources. A stack that would be
+    /// What applying a template would do, and to which resources. A stack that would be
     /// created is not there afterwards either.
     pub(crate) async fn preview(
         &self,
         stack: &str,
         template: &str,
         parameters: &[(&str, String)],
-    ) -> Result<(&'static str, Vec<ResourceChange>), StackError> {
+    ) -> Result<(StackAction, Vec<ResourceChange>), StackError> {
         let exists = match self.status(stack).await?.as_deref() {
             // It can only be deleted, which a preview does not.
-            Some("ROLLBACK_COMPLETE") => return Ok(("create", Vec::new())),
+            Some("ROLLBACK_COMPLETE") => return Ok((StackAction::Create, Vec::new())),
             None | Some("REVIEW_IN_PROGRESS") => false,
             Some(_) => true,
         };
@@ -170,16 +192,12 @@ impl<'a> Stacks<'a> {
         }
         deleted.map_err(failed("DeleteChangeSet"))?;
         let changes = described?;
-        Ok((
-            if !exists {
-                "create"
-            } else if changes.is_empty() {
-                "leave"
-            } else {
-                "update"
-            },
-            changes,
-        ))
+        let action = match (exists, changes.is_empty()) {
+            (false, _) => StackAction::Create,
+            (true, true) => StackAction::Leave,
+            (true, false) => StackAction::Update,
+        };
+        Ok((action, changes))
     }
 
     /// The changes of the preview's change set, once CloudFormation knows them.

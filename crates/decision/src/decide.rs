@@ -47,8 +47,13 @@ pub struct Decision {
 /// Decides by the policy. The same arguments give the same decision, whoever asks and however often.
 #[must_use]
 pub fn decide(service: &Service, state: &ServiceState, evidence: &Evidence, now: Timestamp) -> Decision {
-    let scene = Scene::new(service, state, evidence, now);
-    let ruling = rule(&scene).map(|draft| Box::new(draft.plan(&scene, Actor::Policy, Vec::new())));
+    decided(&Scene::new(service, state, evidence, now))
+}
+
+/// The same on a scene that is prepared already.
+pub(crate) fn decided(scene: &Scene<'_>) -> Decision {
+    let Scene { service, state, now, .. } = *scene;
+    let ruling = rule(scene).map(|draft| Box::new(draft.plan(scene, Actor::Policy, Vec::new())));
     let (outcome, would) = match (ruling, service.policy.mode) {
         (Ok(plan), Mode::Auto) => (Outcome::Plan(plan), None),
         (Ok(plan), Mode::Observe | Mode::Recommend) => {

@@ -25,6 +25,16 @@ pub enum NativeHealth {
     Unknown,
 }
 
+impl fmt::Display for NativeHealth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Healthy => "healthy",
+            Self::Unhealthy => "unhealthy",
+            Self::Unknown => "unknown",
+        })
+    }
+}
+
 /// What a region's alarm says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum AlarmState {
@@ -35,6 +45,16 @@ pub enum AlarmState {
     /// It could not be asked, has too few data, or is not there.
     #[default]
     Unknown,
+}
+
+impl fmt::Display for AlarmState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Ok => "OK",
+            Self::Alarm => "in ALARM",
+            Self::Unknown => "unknown",
+        })
+    }
 }
 
 /// An observation as the store gave it.

@@ -7,15 +7,15 @@ use domain::{Anomaly, ObserverName, Period, ProbeStatus, Service, ServiceState, 
 use jiff::Timestamp;
 
 use crate::{
-    decide::{Outcome, decide},
-    evidence::{AlarmState, Evidence, NativeHealth},
+    decide::{Outcome, decided},
+    evidence::{Evidence, NativeHealth},
     observe::is_own,
     reason::{self, list},
     scene::Scene,
     tally::Tally,
 };
 
-/// The same look as [`decide`]'s, told: a sentence each region and each observer that is not counted, the decision
+/// The same look as [`decide`](crate::decide)'s, told: a sentence each region and each observer that is not counted, the decision
 /// with its reasons, and what a failure of the active region would lead to.
 #[must_use]
 pub fn explain(service: &Service, state: &ServiceState, evidence: &Evidence, now: Timestamp) -> Vec<String> {
@@ -23,7 +23,7 @@ pub fn explain(service: &Service, state: &ServiceState, evidence: &Evidence, now
     let mut lines: Vec<_> = scene.tallies.iter().map(seen).collect();
     lines.extend(scene.tallies.iter().filter_map(unusual));
     lines.extend(scene.hearing.silent.iter().map(|(observer, why)| format!("{observer} is not counted: it {why}")));
-    match decide(service, state, evidence, now).outcome {
+    match decided(&scene).outcome {
         Outcome::Plan(plan) => {
             let because = plan.because.join("; ");
             lines.push(format!("the next tick takes a {} from {} to {}: {because}", plan.kind, plan.from, plan.to));
@@ -48,21 +48,10 @@ fn seen(tally: &Tally<'_>) -> String {
         text.push_str(": ");
         text.push_str(&failures.join("; "));
     }
-    text.push_str(match tally.native {
-        NativeHealth::Healthy => "; Route 53's own check is healthy",
-        NativeHealth::Unhealthy => "; Route 53's own check is unhealthy",
-        NativeHealth::Unknown => "",
-    });
-    if let Some((alarm, says)) = tally.alarm {
-        text.push_str("; alarm ");
-        text.push_str(&alarm.to_string());
-        text.push_str(match says {
-            AlarmState::Ok => " is OK",
-            AlarmState::Alarm => " is in ALARM",
-            AlarmState::Unknown => " is unknown",
-        });
-    }
-    text
+    let native = Some(tally.native).filter(|native| *native != NativeHealth::Unknown);
+    let native = native.map(|native| format!("Route 53's own check is {native}"));
+    let alarm = tally.alarm.map(|(alarm, says)| format!("alarm {alarm} is {says}"));
+    [Some(text), native, alarm].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 /// What the anomaly scores say of a region, where that is more than that all is as usual.
@@ -135,6 +124,7 @@ mod tests {
     };
 
     use super::*;
+    use crate::AlarmState;
     use crate::fixture::{World, failed, ok};
 
     fn told(world: &World) -> Vec<String> {

@@ -9,7 +9,7 @@ use domain::{
 use jiff::Timestamp;
 
 use crate::{
-    evidence::{AlarmState, NativeHealth, Silence},
+    evidence::Silence,
     scene::Scene,
     tally::{Signal, Tally},
 };
@@ -247,14 +247,8 @@ pub(crate) fn counting(active: &Tally<'_>, scene: &Scene<'_>) -> HoldReason {
 
 pub(crate) fn not_corroborated(active: &Tally<'_>, scene: &Scene<'_>) -> HoldReason {
     let failing = active.failing_probes();
-    let native = match active.native {
-        NativeHealth::Healthy => "healthy",
-        NativeHealth::Unhealthy => "unhealthy",
-        NativeHealth::Unknown => "unknown",
-    };
-    let alarm = active.alarm.map_or_else(String::new, |(alarm, says)| {
-        format!("alarm {alarm} is {}, ", if says == AlarmState::Ok { "OK" } else { "unknown" })
-    });
+    let native = active.native;
+    let alarm = active.alarm.map_or_else(String::new, |(alarm, says)| format!("alarm {alarm} is {says}, "));
     let missing = if active.has_signal() {
         let probes = match failing.as_slice() {
             [] => "no single probe fails for a quorum".to_owned(),

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use route53::limits;
+
 use crate::{
     Alarm, Config, DnsName, Endpoint, Failback, HttpProbe, LabExemption, Mode, NativeReturn, Period, Policy, Preset,
     Probe, ProbeKind, Region, RegionName, Scheme, Service, Share, Targets, VerdictAs,
@@ -14,18 +16,6 @@ use crate::{
     },
     policy::{an_hour, half, silence_after},
 };
-
-/// The regions of Route 53's checkers (R20).
-const CHECKER_REGIONS: [&str; 8] = [
-    "us-east-1",
-    "us-west-1",
-    "us-west-2",
-    "eu-west-1",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "ap-northeast-1",
-    "sa-east-1",
-];
 
 pub(crate) fn parse(file: &str, source: &str) -> Result<Config, ConfigError> {
     place::read(file, source, ConfigFile::resolve)
@@ -273,9 +263,9 @@ impl CheckFile {
 
     fn check_checkers(&self, path: &[Segment], problems: &mut Problems) {
         let path = at(path, &[Key("checkers")]);
-        let unknown = |checker: &&RegionName| !CHECKER_REGIONS.contains(&checker.as_str());
+        let unknown = |checker: &&RegionName| !limits::REGIONS.contains(&checker.as_str());
         if let Some(unknown) = self.checkers.iter().find(unknown) {
-            problems.add(&path, format!("Route 53 has no checkers in `{unknown}`: {}", CHECKER_REGIONS.join(", ")));
+            problems.add(&path, format!("Route 53 has no checkers in `{unknown}`: {}", limits::REGIONS.join(", ")));
         }
         if (1..3).contains(&self.checkers.len()) {
             problems.add(&path, "Route 53 wants three regions or more");

@@ -1,8 +1,6 @@
 //! What the forest adds to a checker's round of ten endpoints.
 
-use std::process::{Command, Stdio};
-
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde::Deserialize;
 
 use super::{
@@ -33,14 +31,9 @@ enum Value {
 }
 
 pub(super) fn measure(place: &Place) -> Result<Vec<Figure>> {
-    let program = place.program("release", "examples/round");
-    let command = place.shown(&program).to_string();
-    eprintln!("$ {command}");
-    let output =
-        Command::new(&program).stderr(Stdio::inherit()).output().with_context(|| format!("failed to run {command}"))?;
-    ensure!(output.status.success(), "{command}: {}", output.status);
-    let figure = |line: serde_json::Result<Line>| {
-        let Line { what, value } = line.with_context(|| format!("failed to read what {command} prints"))?;
+    let (command, lines) = place.lines("examples/round")?;
+    let figure = |line: Line| {
+        let Line { what, value } = line;
         let (_, bound) = BOUNDS.into_iter().find(|(of, _)| *of == what).context("a figure without a bound")?;
         let value = match value {
             Value::Seconds(seconds) => Quantity::Seconds(seconds),
@@ -48,5 +41,5 @@ pub(super) fn measure(place: &Place) -> Result<Vec<Figure>> {
         };
         Ok(Figure::new(format!("anomaly, 10 endpoints: {what}"), &command, value, bound))
     };
-    serde_json::Deserializer::from_slice(&output.stdout).into_iter().map(figure).collect()
+    lines.into_iter().map(figure).collect()
 }

@@ -1,8 +1,6 @@
 //! How long one decision takes.
 
-use std::process::{Command, Stdio};
-
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde::Deserialize;
 
 use super::{
@@ -23,18 +21,12 @@ struct Line {
 }
 
 pub(super) fn measure(place: &Place) -> Result<Vec<Figure>> {
-    let program = place.program("release", "examples/speed");
-    let command = place.shown(&program).to_string();
-    eprintln!("$ {command}");
-    let output =
-        Command::new(&program).stderr(Stdio::inherit()).output().with_context(|| format!("failed to run {command}"))?;
-    ensure!(output.status.success(), "{command}: {}", output.status);
-    let figure = |line: serde_json::Result<Line>| {
-        let Line { regions, observers, case, nanoseconds } =
-            line.with_context(|| format!("failed to read what {command} prints"))?;
+    let (command, lines) = place.lines("examples/speed")?;
+    let figure = |line: Line| {
+        let Line { regions, observers, case, nanoseconds } = line;
         let (_, bound) = BOUNDS.into_iter().find(|(of, _)| *of == regions).context("a case without a bound")?;
         let what = format!("decide, {regions} regions × {observers} observers, {case}");
         Ok(Figure::new(what, &command, Quantity::Seconds(nanoseconds / 1e9), bound))
     };
-    serde_json::Deserializer::from_slice(&output.stdout).into_iter().map(figure).collect()
+    lines.into_iter().map(figure).collect()
 }

@@ -9,7 +9,7 @@ use super::{DeployError, Release, records, wanted::Wanted, wanted::WantedStack};
 use crate::{
     Session,
     names::Names,
-    stacks::{ResourceChange, Stacks},
+    stacks::{ResourceChange, StackAction, Stacks},
     switch::Switch,
 };
 
@@ -30,8 +30,8 @@ pub struct StackPreview {
     pub region: RegionName,
     /// Which.
     pub stack: String,
-    /// `create`, `update` or `leave`.
-    pub action: &'static str,
+    /// In short.
+    pub action: StackAction,
     /// Its resources that change.
     pub changes: Vec<ResourceChange>,
 }
@@ -40,7 +40,7 @@ impl Preview {
     /// Whether anything changes.
     #[must_use]
     pub fn is_needed(&self) -> bool {
-        self.stacks.iter().any(|stack| stack.action != "leave")
+        self.stacks.iter().any(|stack| stack.action != StackAction::Leave)
     }
 
     /// The stacks that would replace the state bucket, which is refused.

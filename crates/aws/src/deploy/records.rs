@@ -25,12 +25,9 @@ pub enum Records {
 
 /// The zones of all services. Where somebody else's records stand under a service's name, nothing is deployed.
 pub(super) async fn read(switch: &Switch, config: &Config) -> Result<BTreeMap<HostedZoneId, ReadZone>, DeployError> {
-    let mut zones = BTreeMap::new();
+    let zones = switch.read_zones(config).await?;
     for service in &config.services {
         let zone = &service.hosted_zone;
-        if !zones.contains_key(zone) {
-            zones.insert(zone.clone(), switch.read_zone(zone).await?);
-        }
         let checks = ids(&diff_checks(&config.stack, service, &BTreeMap::new()));
         let records = zoning(service, &zones[zone], &checks, None)?;
         if records.owner == Owner::Others && (records.adopts() || !records.refusals.is_empty()) {
