@@ -4,6 +4,8 @@
 
 #[cfg(test)]
 mod alarms;
+#[cfg(test)]
+mod all_down;
 mod approve;
 mod checks;
 mod decide;
