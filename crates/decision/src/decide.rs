@@ -137,12 +137,12 @@ fn leave<'a>(scene: &'a Scene<'_>, active: &'a Tally<'_>) -> Result<Draft<'a>, V
     if !waits.is_empty() {
         return Err(waits);
     }
-    let because = [reason::seen_long(active, VerdictAs::Down)]
-        .into_iter()
-        .chain(active.signal().as_ref().map(reason::agrees))
-        .chain(active.unusual().map(|unusual| format!("the anomaly score agrees: {unusual}")))
-        .chain([reason::seen_long(target, VerdictAs::Up)]);
-    Ok(Draft { kind: PlanKind::Failover, from: active.region, to: target.region, because: because.collect() })
+    let mut because = Vec::with_capacity(4);
+    because.push(reason::seen_long(active, VerdictAs::Down));
+    because.extend(active.signal().as_ref().map(reason::agrees));
+    because.extend(active.unusual().map(|unusual| format!("the anomaly score agrees: {unusual}")));
+    because.push(reason::seen_long(target, VerdictAs::Up));
+    Ok(Draft { kind: PlanKind::Failover, from: active.region, to: target.region, because })
 }
 
 /// The active region need not be left: return to a better one, make a standby whole again, or rest.

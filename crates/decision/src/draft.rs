@@ -46,6 +46,7 @@ impl Draft<'_> {
         };
         let first = slot(self.to, Arming::Own);
         let others = scene.tallies.iter().filter(|tally| tally.region != self.to);
+        let mut slots = Vec::with_capacity(scene.tallies.len());
         match self.kind {
             PlanKind::Failover | PlanKind::Latch => {
                 // One that a person leaves while it is well goes on as a standby.
@@ -54,22 +55,25 @@ impl Draft<'_> {
                     NativeReturn::Forbid if !well => Arming::AlwaysUnhealthy,
                     NativeReturn::Forbid | NativeReturn::Allow => Arming::Own,
                 };
-                let (leaving, staying): (Vec<_>, Vec<_>) = others.partition(|tally| tally.region == self.from);
-                let staying = staying.into_iter().map(|tally| slot(tally.region, before(tally.region)));
-                let leaving = leaving.into_iter().map(|tally| slot(tally.region, left));
-                [first].into_iter().chain(staying).chain(leaving).collect()
+                // The one that is left comes last.
+                let staying = others.clone().filter(|tally| tally.region != self.from);
+                let leaving = others.filter(|tally| tally.region == self.from);
+                slots.push(first);
+                slots.extend(staying.map(|tally| slot(tally.region, before(tally.region))));
+                slots.extend(leaving.map(|tally| slot(tally.region, left)));
             }
             PlanKind::Failback => {
-                let others = others
-                    .map(|tally| slot(tally.region, if tally.is_up() { Arming::Own } else { before(tally.region) }));
-                [first].into_iter().chain(others).collect()
+                let arming = |tally: &Tally<'_>| if tally.is_up() { Arming::Own } else { before(tally.region) };
+                slots.push(first);
+                slots.extend(others.map(|tally| slot(tally.region, arming(tally))));
             }
             PlanKind::Rearm => {
                 let own = |it: &Slot| it.region == *self.to || may_rearm(scene, it);
-                let slots = scene.state.slots.iter();
-                slots.map(|it| slot(&it.region, if own(it) { Arming::Own } else { it.arming })).collect()
+                let held = scene.state.slots.iter();
+                slots.extend(held.map(|it| slot(&it.region, if own(it) { Arming::Own } else { it.arming })));
             }
         }
+        slots
     }
 }
 
@@ -87,13 +91,16 @@ fn is_whole(tally: &Tally<'_>) -> bool {
 fn id(scene: &Scene<'_>, epoch: Epoch, slots: &[Slot]) -> PlanId {
     let order =
         slots.iter().flat_map(|slot| [if slot.arming == Arming::Own { " +" } else { " -" }, slot.region.as_str()]);
-    let hash = fnv1a(&format!("{} {epoch} {}{}", scene.service.name, scene.now, order.collect::<String>()));
+    let texts = [scene.service.name.as_str()].into_iter().chain(order).map(str::as_bytes);
+    // A plan is made in a moment, which numbers tell sooner than words.
+    let numbers = [&epoch.0.to_le_bytes()[..], &scene.now.as_nanosecond().to_le_bytes()[..]];
+    let hash = fnv1a(texts.chain(numbers).flatten());
     format!("e{epoch}-{hash:08x}").parse().expect("letters, digits and a hyphen are an identifier")
 }
 
 /// FNV-1a: stable over builds and platforms, unlike the standard library's hasher.
-fn fnv1a(text: &str) -> u32 {
-    text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+fn fnv1a<'a>(bytes: impl IntoIterator<Item = &'a u8>) -> u32 {
+    bytes.into_iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }
 
 #[cfg(test)]
@@ -102,8 +109,8 @@ mod tests {
 
     #[test]
     fn the_hash_is_fnv_1a() {
-        assert_eq!(fnv1a(""), 0x811c_9dc5);
-        assert_eq!(fnv1a("a"), 0xe40c_292c);
-        assert_eq!(fnv1a("foobar"), 0xbf9c_f968);
+        assert_eq!(fnv1a(b""), 0x811c_9dc5);
+        assert_eq!(fnv1a(b"a"), 0xe40c_292c);
+        assert_eq!(fnv1a(b"foobar"), 0xbf9c_f968);
     }
 }

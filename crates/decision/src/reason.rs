@@ -52,6 +52,19 @@ pub(crate) fn list<T: fmt::Display>(items: impl IntoIterator<Item = T>) -> Strin
     if items.is_empty() { last } else { format!("{} and {last}", items.join(", ")) }
 }
 
+/// The same of names, onto a text.
+fn push_list<'a>(text: &mut String, names: impl ExactSizeIterator<Item = &'a str>) {
+    let last = names.len().saturating_sub(1);
+    for (place, name) in names.enumerate() {
+        text.push_str(match place {
+            0 => "",
+            _ if place == last => " and ",
+            _ => ", ",
+        });
+        text.push_str(name);
+    }
+}
+
 /// Numbers of observers and rounds, without the formatter's detours: these sentences are made at every look.
 fn push_number(text: &mut String, number: u32) {
     if number >= 10 {
@@ -112,7 +125,13 @@ pub(crate) fn agrees(signal: &Signal<'_>) -> String {
         Signal::NotAsked => "the policy asks for no independent signal".to_owned(),
         Signal::NativeCheck => "Route 53's own check is unhealthy too".to_owned(),
         Signal::Alarm(alarm) => format!("alarm {alarm} is in ALARM"),
-        Signal::Probes(probes) => format!("the probes {} each fail for a quorum", list(probes)),
+        Signal::Probes(probes) => {
+            let mut text = String::with_capacity(80);
+            text.push_str("the probes ");
+            push_list(&mut text, probes.iter().map(|probe| probe.as_str()));
+            text.push_str(" each fail for a quorum");
+            text
+        }
         Signal::Unanimity => "no independent signal can be had, and all who know agree for twice as long".to_owned(),
     }
 }

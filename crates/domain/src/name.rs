@@ -1,6 +1,12 @@
 //! Names and numbers that must not be mistaken for one another.
 
-use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc, time::Duration};
+use std::{
+    borrow::{Borrow, Cow},
+    fmt,
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -35,8 +41,8 @@ macro_rules! name {
         impl FromStr for $name {
             type Err = NameError;
             fn from_str(text: &str) -> Result<Self, NameError> {
-                let check: fn(&str) -> Result<String, &'static str> = $check;
-                check(text).map(|name| Self(name.into())).map_err(|why| NameError { what: $what, text: text.to_owned(), why })
+                let check: fn(&str) -> Result<Cow<'_, str>, &'static str> = $check;
+                check(text).map(|name| Self(name.as_ref().into())).map_err(|why| NameError { what: $what, text: text.to_owned(), why })
             }
         }
 
@@ -67,7 +73,7 @@ macro_rules! name {
     };
 }
 
-fn label(text: &str) -> Result<String, &'static str> {
+fn label(text: &str) -> Result<Cow<'_, str>, &'static str> {
     if text.is_empty() || text.len() > 63 {
         return Err("it must have 1 to 63 characters");
     }
@@ -77,10 +83,10 @@ fn label(text: &str) -> Result<String, &'static str> {
     if text.starts_with('-') || text.ends_with('-') {
         return Err("it may not begin or end with -");
     }
-    Ok(text.to_owned())
+    Ok(text.into())
 }
 
-fn dns_name(text: &str) -> Result<String, &'static str> {
+fn dns_name(text: &str) -> Result<Cow<'_, str>, &'static str> {
     let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
     if name.is_empty() || name.len() > 253 {
         return Err("it must have 1 to 253 characters");
@@ -93,17 +99,17 @@ fn dns_name(text: &str) -> Result<String, &'static str> {
             return Err("it may hold only letters, digits, -, _ and dots");
         }
     }
-    Ok(name)
+    Ok(name.into())
 }
 
-fn identifier(text: &str) -> Result<String, &'static str> {
+fn identifier(text: &str) -> Result<Cow<'_, str>, &'static str> {
     if text.is_empty() || text.len() > 64 {
         return Err("it must have 1 to 64 characters");
     }
     if !text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
         return Err("it may hold only letters, digits and -");
     }
-    Ok(text.to_owned())
+    Ok(text.into())
 }
 
 name!(
