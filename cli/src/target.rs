@@ -45,9 +45,22 @@ impl Target {
 
 /// The configuration that `--config` names.
 pub(crate) fn config(global: &Global) -> Result<Config, CliError> {
+    Ok(Config::parse(&global.config.display().to_string(), &source(global)?)?)
+}
+
+/// The same, telling what in it is seldom meant.
+pub(crate) fn config_with_warnings(global: &Global, printer: &Printer) -> Result<Config, CliError> {
+    let config = config(global)?;
+    let file = global.config.display();
+    for warning in config.warnings().located(&source(global)?) {
+        printer.line(&format!("warning: {file}:{warning}"));
+    }
+    Ok(config)
+}
+
+fn source(global: &Global) -> Result<String, CliError> {
     let path = &global.config;
-    let source = std::fs::read_to_string(path).map_err(|source| CliError::Read { path: path.clone(), source })?;
-    Ok(Config::parse(&path.display().to_string(), &source)?)
+    std::fs::read_to_string(path).map_err(|source| CliError::Read { path: path.clone(), source })
 }
 
 /// The services meant by `--service`: that one, or all.

@@ -26,7 +26,8 @@ use crate::{
 };
 
 pub(crate) async fn run(global: &Global, args: &args::Check, printer: &Printer) -> Result<exit::Code, CliError> {
-    let (config, mut eyes) = if args.remote { Eyes::there(global, printer).await? } else { Eyes::here(global)? };
+    let (config, mut eyes) =
+        if args.remote { Eyes::there(global, printer).await? } else { Eyes::here(global, printer)? };
     let services = target::services(&config.services, args.service.as_ref())?;
     if args.watch {
         return watch(&mut eyes, &config, services, printer).await;
@@ -95,8 +96,8 @@ enum Eyes {
 
 impl Eyes {
     /// This machine's, by the configuration as written.
-    fn here(global: &Global) -> Result<(Config, Self), CliError> {
-        let config = target::config(global)?;
+    fn here(global: &Global, printer: &Printer) -> Result<(Config, Self), CliError> {
+        let config = target::config_with_warnings(global, printer)?;
         let prober = Box::new(Prober::new(&config)?);
         Ok((config, Self::Here(prober, BTreeMap::new())))
     }

@@ -41,6 +41,8 @@ struct RegionStatus {
     phase: RegionPhase,
     verdicts: BTreeMap<ObserverName, Verdict>,
     since: Option<Timestamp>,
+    /// How far its data are behind, in seconds; none where nothing tells.
+    replication_lag_s: Option<f64>,
     /// What each observer's forest says.
     anomalies: BTreeMap<ObserverName, Anomaly>,
     /// What is unusual, in words: by whom it is seen too.
@@ -86,6 +88,7 @@ fn status(service: &Service, look: &Look, now: Timestamp) -> ServiceStatus {
             phase: track.map_or(RegionPhase::Unknown, |track| track.phase),
             since: track.map(|track| track.since),
             verdicts,
+            replication_lag_s: look.evidence.lag.get(&region.name).map(|lag| lag.as_secs_f64()),
             anomalies,
             unusual: tally.unusual().map(|unusual| unusual.to_string()),
         };

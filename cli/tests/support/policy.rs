@@ -10,9 +10,11 @@ const TEMPLATES: [(&str, &str); 2] = [
 ];
 
 /// Allowed, and not asked for by the function's own code.
-const NEVER_ASKED: [&str; 5] = [
+const NEVER_ASKED: [&str; 6] = [
     // Of a region that has an `alarm`, which no rehearsal's has; the failover function's own tests ask it.
     "cloudwatch:DescribeAlarms",
+    // The same of a region that has a `replication_lag`.
+    "cloudwatch:GetMetricStatistics",
     // Lambda's runtime writes a function's log in its name.
     "logs:CreateLogStream",
     "logs:PutLogEvents",

@@ -25,6 +25,7 @@ use crate::{
     error::AwsError,
     function::{Function, StartError},
     gathering::{Gatherings, Seat},
+    lags::{Lags, at_best, lags_matter},
     native::native_matters,
     notify::Notifier,
     store::{Store, StoreError, Version},
@@ -88,7 +89,8 @@ pub struct Look {
     pub evidence: Evidence,
 }
 
-/// When Route 53's own checks and the alarms are asked: an account has few calls (R42), and each region costs one.
+/// When Route 53's own checks, the alarms and the metrics of data are asked: an account has few calls (R42), and each
+/// region costs one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum AskSignals {
     /// A plan in flight is not decided on again.
@@ -106,6 +108,7 @@ pub struct Controller {
     store: Store,
     switch: Switch,
     alarms: AlarmStates,
+    lags: Lags,
     prober: Prober,
     notifier: Option<Notifier>,
     /// When people were last told that a service's state can't be had: looks are many.
@@ -120,6 +123,7 @@ impl Controller {
             store: Store::new(&function.session, &function.names, control),
             switch: Switch::new(&function.session, function.deployment.config.speed()),
             alarms: AlarmStates::new(&function.session, function.deployment.config.speed()),
+            lags: Lags::new(&function.session, function.deployment.config.speed()),
             prober: Prober::new(&function.deployment.config)?,
             notifier: function.topic.clone().map(|topic| Notifier::new(&function.session, control, topic)),
             observers: function.deployment.config.observers.iter().map(ObserverName::from).collect(),
@@ -209,21 +213,25 @@ impl Controller {
             tokio::join!(self.store.observations(&service.name, &self.observers), self.prober.answering(service));
         let native = service.regions.iter().map(|region| (region.name.clone(), NativeHealth::Unknown)).collect();
         let (config, observers) = (self.hash.clone(), self.observers.clone());
-        // Nothing measures the lag yet: under an RPO only a person moves traffic.
-        let (alarms, lag) = (BTreeMap::new(), BTreeMap::new());
+        // A signal is worth asking for where a plan could follow, however far behind the data turn out to be.
+        let (alarms, lag) = (BTreeMap::new(), at_best(service));
         let mut evidence = Evidence { config, observers, sightings: sightings?, answering, native, alarms, lag };
-        let asks = |matters: fn(&_, &_, &_, _) -> bool| match ask {
+        let asks = |evidence: &Evidence, matters: fn(&_, &_, &_, _) -> bool| match ask {
             AskSignals::Never => false,
-            AskSignals::IfTheyMatter => matters(service, state, &evidence, Timestamp::now()),
+            AskSignals::IfTheyMatter => matters(service, state, evidence, Timestamp::now()),
             AskSignals::Always => true,
         };
-        let (asks_native, asks_alarms) = (asks(native_matters), asks(alarms_matter));
+        let (asks_native, asks_alarms) = (asks(&evidence, native_matters), asks(&evidence, alarms_matter));
         let checks = self.checks(service)?;
         let native = OptionFuture::from(asks_native.then(|| self.switch.native(checks)));
         let alarms = OptionFuture::from(asks_alarms.then(|| self.alarms.ask(service)));
         let (native, alarms) = tokio::join!(native, alarms);
         evidence.native = native.unwrap_or(evidence.native);
         evidence.alarms = alarms.unwrap_or_default();
+        evidence.lag = BTreeMap::new();
+        if asks(&evidence, lags_matter) {
+            evidence.lag = self.lags.ask(service).await;
+        }
         Ok(evidence)
     }
 }

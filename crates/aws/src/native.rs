@@ -1,86 +1,48 @@
 //! What Route 53's own checkers say of a region, asked no more often than it helps.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
-    time::{Duration, Instant},
-};
+use std::collections::BTreeMap;
 
 use aws_config::retry::RetryConfig;
 use aws_sdk_route53::{Client, config};
 use decision::{Evidence, NativeHealth, Outcome};
 use domain::{CheckId, NativeChecks, PlanKind, RegionName, Service, ServiceState};
+use futures::future::join_all;
 use jiff::Timestamp;
-use tokio::time::timeout;
 
-use crate::error::failed;
+use crate::{
+    error::{AwsError, failed},
+    recent::Recent,
+};
 
-/// As long is an answer good. The fastest checkers ask every 10 s (R20).
-const GOOD_FOR: Duration = Duration::from_secs(5);
-/// As long is a check left alone that could not be asked.
-const ALONE_FOR: Duration = Duration::from_secs(1);
-/// A decision does not wait longer, its turn included: the signal is unknown then.
-const PATIENCE: Duration = Duration::from_millis(1_500);
-
-/// Answers that this process had lately, and how to get others.
+/// What they said lately, and how to ask them again.
 #[derive(Debug, Clone)]
 pub(crate) struct Native {
     route53: Client,
-    speed: f64,
-    known: Arc<Mutex<BTreeMap<CheckId, Known>>>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Known {
-    at: Instant,
-    health: NativeHealth,
+    recent: Recent<CheckId, NativeHealth>,
 }
 
 impl Native {
     pub(crate) fn new(route53: Client, speed: f64) -> Self {
-        Self { route53, speed, known: Arc::default() }
+        Self { route53, recent: Recent::new("Route 53's own check", speed) }
     }
 
     /// Each region's own check, by the 18 % rule (R22); `Unknown` when it can't be had.
     pub(crate) async fn ask(&self, checks: &NativeChecks) -> BTreeMap<RegionName, NativeHealth> {
-        let asked =
-            checks.own.iter().map(|(region, check)| async move { (region.clone(), self.of(region, check).await) });
-        futures::future::join_all(asked).await.into_iter().collect()
+        let asked = checks
+            .own
+            .iter()
+            .map(|(region, check)| async { (region.clone(), self.recent.or_ask(check, self.health_of(check)).await) });
+        join_all(asked).await.into_iter().collect()
     }
 
-    async fn of(&self, region: &RegionName, check: &CheckId) -> NativeHealth {
-        let known = self.known.lock().expect("no holder of this lock panics").get(check).copied();
-        if let Some(known) = known.filter(|known| known.at.elapsed() < self.good_for(known.health)) {
-            tracing::debug!(%region, age = ?known.at.elapsed(), health = ?known.health, "Route 53's own check was asked lately");
-            return known.health;
-        }
+    async fn health_of(&self, check: &CheckId) -> Result<NativeHealth, AwsError> {
         // Not asked twice: throttled, it is unknown, and a second try would take the place of a change of records.
         let once = config::Builder::new().retry_config(RetryConfig::disabled());
         let asked = self.route53.get_health_check_status().health_check_id(check.as_str()).customize();
-        let health = match timeout(PATIENCE, asked.config_override(once).send()).await {
-            Ok(Ok(status)) => {
-                let reports = status.health_check_observations().iter();
-                let views = reports.filter_map(|seen| seen.status_report()?.status());
-                judge(views.map(|text| text.starts_with("Success")).collect())
-            }
-            Ok(Err(error)) => {
-                let error = failed("GetHealthCheckStatus")(error);
-                tracing::warn!(%region, %error, "Route 53's own check can't be asked");
-                NativeHealth::Unknown
-            }
-            Err(_) => {
-                tracing::warn!(%region, "Route 53's own check did not answer in time");
-                NativeHealth::Unknown
-            }
-        };
-        let known = Known { at: Instant::now(), health };
-        self.known.lock().expect("no holder of this lock panics").insert(check.clone(), known);
-        health
-    }
-
-    fn good_for(&self, health: NativeHealth) -> Duration {
-        let life = if health == NativeHealth::Unknown { ALONE_FOR } else { GOOD_FOR };
-        life.div_f64(self.speed)
+        let status = asked.config_override(once).send().await.map_err(failed("GetHealthCheckStatus"))?;
+        let reports = status.health_check_observations().iter();
+        let views = reports.filter_map(|seen| seen.status_report()?.status());
+        Ok(judge(views.map(|text| text.starts_with("Success")).collect()))
     }
 }
 

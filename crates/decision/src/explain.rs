@@ -20,7 +20,7 @@ use crate::{
 #[must_use]
 pub fn explain(service: &Service, state: &ServiceState, evidence: &Evidence, now: Timestamp) -> Vec<String> {
     let scene = Scene::new(service, state, evidence, now);
-    let mut lines: Vec<_> = scene.tallies.iter().map(seen).collect();
+    let mut lines: Vec<_> = scene.tallies.iter().map(|tally| seen(&scene, tally)).collect();
     lines.extend(scene.tallies.iter().filter_map(unusual));
     lines.extend(scene.hearing.silent.iter().map(|(observer, why)| format!("{observer} is not counted: it {why}")));
     match decided(&scene).outcome {
@@ -40,7 +40,7 @@ pub fn explain(service: &Service, state: &ServiceState, evidence: &Evidence, now
 }
 
 /// A region as everyone together sees it.
-fn seen(tally: &Tally<'_>) -> String {
+fn seen(scene: &Scene<'_>, tally: &Tally<'_>) -> String {
     let what = if tally.saying(VerdictAs::Down).next().is_some() { VerdictAs::Down } else { VerdictAs::Up };
     let mut text = if tally.rounds(what) > 0 { reason::seen_long(tally, what) } else { reason::seen(tally, what) };
     let failures = failures(tally);
@@ -51,7 +51,16 @@ fn seen(tally: &Tally<'_>) -> String {
     let native = Some(tally.native).filter(|native| *native != NativeHealth::Unknown);
     let native = native.map(|native| format!("Route 53's own check is {native}"));
     let alarm = tally.alarm.map(|(alarm, says)| format!("alarm {alarm} is {says}"));
-    [Some(text), native, alarm].into_iter().flatten().collect::<Vec<_>>().join("; ")
+    [Some(text), native, alarm, behind(scene, tally)].into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+/// How far the data of a region are behind, where something measures it.
+fn behind(scene: &Scene<'_>, tally: &Tally<'_>) -> Option<String> {
+    let measured = !scene.service.regions[tally.rank].replication_lag.is_empty();
+    measured.then(|| match scene.evidence.lag.get(tally.region) {
+        Some(lag) => format!("its data are {lag} behind"),
+        None => "how far its data are behind is unknown".to_owned(),
+    })
 }
 
 /// What the anomaly scores say of a region, where that is more than that all is as usual.
@@ -179,6 +188,16 @@ mod tests {
         world.config.services[0].policy.mode = Mode::Recommend;
         let told = told(&world);
         assert!(told.iter().any(|line| line.contains("`pointsman approve 1`")), "{told:#?}");
+    }
+
+    #[test]
+    fn how_far_data_are_behind_is_told_where_something_measures_it() {
+        let mut world = World::new();
+        world.measured("eu-west-1");
+        assert!(!told(&world)[0].contains("data"));
+        assert!(told(&world)[1].ends_with("; how far its data are behind is unknown"));
+        world.evidence.lag.insert("eu-west-1".parse().unwrap(), Period::millis(250));
+        assert!(told(&world)[1].ends_with("; its data are 250ms behind"));
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    Alarm, Answering, Config, Fault, OBSERVATION_FORMAT, Observation, ObserverName, Paused, Period, Phases, Plan,
-    ProbeReport, ProbeStatus, RegionName, RegionView, Round, Seen, Service, ServiceState, Verdict,
+    Alarm, Answering, Config, Fault, Metric, OBSERVATION_FORMAT, Observation, ObserverName, Paused, Period, Phases,
+    Plan, ProbeReport, ProbeStatus, RegionName, RegionView, ReplicationLag, Round, Seen, Service, ServiceState,
+    Statistic, TimeUnit, Verdict,
 };
 use jiff::Timestamp;
 
@@ -157,6 +158,20 @@ impl World {
         let regions = &mut self.config.services[0].regions;
         regions.iter_mut().find(|it| it.name.as_str() == name).unwrap().alarm = Some(alarm);
         self.evidence.alarms.insert(region(name), state);
+    }
+
+    /// Gives a region a metric of how far its data are behind.
+    pub(crate) fn measured(&mut self, name: &str) {
+        let metric = Metric {
+            region: region(name),
+            namespace: "AWS/RDS".into(),
+            name: "ReplicaLag".into(),
+            dimensions: BTreeMap::new(),
+            statistic: Statistic::Maximum,
+        };
+        let lag = ReplicationLag { metric, unit: TimeUnit::S, stale_after: Period::seconds(300) };
+        let regions = &mut self.config.services[0].regions;
+        regions.iter_mut().find(|it| it.name.as_str() == name).unwrap().replication_lag = vec![lag];
     }
 
     /// Where the zone's name servers point, for us and for everyone.

@@ -10,7 +10,13 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    CheckId, ConfigError, DnsName, Endpoint, HostedZoneId, Period, Policy, Probe, RegionName, StackName, resolve,
+    CheckId, ConfigError, DnsName, Endpoint, HostedZoneId, Period, Policy, Probe, RegionName, ReplicationLag,
+    StackName,
+    place::{
+        Problems,
+        Segment::{Index, Key},
+    },
+    resolve,
 };
 
 /// What a region's record sets answer.
@@ -57,6 +63,9 @@ pub struct Region {
     /// Speaks of it from another region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alarm: Option<Alarm>,
+    /// What tells how far its data are behind; of several, the greatest counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replication_lag: Vec<ReplicationLag>,
 }
 
 /// A `CloudWatch` alarm that is an independent signal.
@@ -104,6 +113,11 @@ impl Service {
     #[must_use]
     pub fn region(&self, name: &RegionName) -> Option<&Region> {
         self.regions.iter().find(|region| region.name == *name)
+    }
+
+    /// The regions of whose data nothing tells how far they are behind.
+    pub fn unmeasured(&self) -> impl Iterator<Item = &Region> {
+        self.regions.iter().filter(|region| region.replication_lag.is_empty())
     }
 
     /// The name of the TXT record that holds the epoch.
@@ -175,6 +189,23 @@ impl Config {
     pub fn hash(&self) -> ConfigHash {
         let canonical = serde_json::to_vec(self).expect("the configuration is plain data");
         ConfigHash(sha256_hex(&canonical)[..16].to_owned())
+    }
+
+    /// What is allowed and seldom meant, with its place.
+    #[must_use]
+    pub fn warnings(&self) -> Problems {
+        let mut warnings = Problems::default();
+        for (place, service) in self.services.iter().enumerate() {
+            let Some(rpo) = service.policy.rpo else { continue };
+            for region in service.unmeasured() {
+                let why = format!(
+                    "nothing measures how far the data of {} are behind (`replication_lag`): under an RPO of {rpo} only a person moves traffic there",
+                    region.name
+                );
+                warnings.add(&[Key("service"), Index(place), Key("policy"), Key("rpo")], why);
+            }
+        }
+        warnings
     }
 
     /// The service of that name.

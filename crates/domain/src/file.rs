@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::{
     AnomalyUse, DnsName, Failback, HostedZoneId, Limits, Mode, NativeReturn, Period, Preset, ProbeName, Rate,
-    RegionName, Share, StackName, VerdictAs,
+    RegionName, Share, StackName, Statistic, TimeUnit, VerdictAs,
 };
 
 /// The JSON schema of `pointsman.toml`.
@@ -172,6 +172,9 @@ pub(crate) struct RegionFile {
     pub(crate) endpoint: Option<String>,
     /// An alarm of yours that speaks of this region and lives in another: one more independent signal.
     pub(crate) alarm: Option<AlarmFile>,
+    /// What tells how far its data are behind, a table a store of data: the one furthest behind counts.
+    #[serde(default)]
+    pub(crate) replication_lag: Vec<LagFile>,
 }
 
 /// A `CloudWatch` alarm, of a metric or composite.
@@ -182,6 +185,27 @@ pub(crate) struct AlarmFile {
     pub(crate) region: RegionName,
     /// Its name there.
     pub(crate) name: String,
+}
+
+/// A `CloudWatch` metric of how far data are behind.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LagFile {
+    /// AWS region that it lives in; no other that serves. Default: the region that it speaks of.
+    pub(crate) region: Option<RegionName>,
+    /// Its namespace, such as `AWS/RDS`.
+    pub(crate) namespace: String,
+    /// Its name, such as `AuroraGlobalDBReplicationLag`.
+    pub(crate) metric: String,
+    /// All of its dimensions.
+    #[serde(default)]
+    pub(crate) dimensions: BTreeMap<String, String>,
+    /// What of each minute counts. Default `Maximum`.
+    pub(crate) statistic: Option<Statistic>,
+    /// What it counts in. Default: what AWS documents of its own.
+    pub(crate) unit: Option<TimeUnit>,
+    /// An older value is unknown. Default 5m.
+    pub(crate) stale_after: Option<Period>,
 }
 
 /// What a probe does.

@@ -6,6 +6,7 @@ mod anomaly;
 mod config;
 mod event;
 mod file;
+mod metric;
 mod name;
 mod observation;
 mod period;
@@ -24,6 +25,7 @@ pub use config::{
 };
 pub use event::{AuditEntry, AuditKind, ChangeEvent, EVENT_DETAIL_TYPE, EVENT_SOURCE};
 pub use file::config_schema;
+pub use metric::{Metric, ReplicationLag, Statistic, TimeUnit};
 pub use name::{
     CheckId, DnsName, Epoch, HostedZoneId, NameError, ObserverName, PlanId, ProbeName, RegionName, Round, StackName,
 };

@@ -3,7 +3,10 @@
 use std::{collections::BTreeSet, fmt};
 
 use serde::de::DeserializeOwned;
-use toml::de::{DeTable, DeValue};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
 
 /// Where in a file something is: keys and indices from the top.
 pub type Path = Vec<Segment>;
@@ -43,6 +46,12 @@ pub struct Located {
     pub message: String,
 }
 
+impl fmt::Display for Located {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}: {}", self.line, self.column, self.key, self.message)
+    }
+}
+
 /// Why a configuration or a scenario is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
@@ -69,9 +78,7 @@ pub enum ConfigError {
 }
 
 fn list(file: &str, problems: &[Located]) -> String {
-    let lines: Vec<_> =
-        problems.iter().map(|p| format!("{file}:{}:{}: {}: {}", p.line, p.column, p.key, p.message)).collect();
-    lines.join("\n")
+    problems.iter().map(|problem| format!("{file}:{problem}")).collect::<Vec<_>>().join("\n")
 }
 
 /// Reads a file: `F` is what may be written; `check` makes of it what is meant, or says what is wrong.
@@ -88,11 +95,7 @@ pub fn read<F: DeserializeOwned, T>(
     let mut problems = Problems::default();
     match check(written, &mut problems) {
         Some(meant) if problems.0.is_empty() => Ok(meant),
-        _ => {
-            let table = DeTable::parse(source).map_err(|error| syntax(&error))?;
-            let problems = problems.0.iter().map(|p| p.locate(source, table.get_ref())).collect();
-            Err(ConfigError::Invalid { file: file.to_owned(), problems })
-        }
+        _ => Err(ConfigError::Invalid { file: file.to_owned(), problems: problems.located(source) }),
     }
 }
 
@@ -160,6 +163,13 @@ impl Problems {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Where each stands in the source; at its beginning, where that is no TOML.
+    #[must_use]
+    pub fn located(&self, source: &str) -> Vec<Located> {
+        let table = DeTable::parse(source).map(Spanned::into_inner).unwrap_or_default();
+        self.0.iter().map(|problem| problem.locate(source, &table)).collect()
     }
 
     /// Adds one.

@@ -1,5 +1,7 @@
 //! Fills in the defaults of `pointsman.toml` and checks what stands there, each error with its place.
 
+mod data;
+
 use std::net::{IpAddr, SocketAddr};
 
 use route53::limits;
@@ -16,6 +18,7 @@ use crate::{
     },
     policy::{an_hour, half, silence_after},
 };
+use data::Whose;
 
 pub(crate) fn parse(file: &str, source: &str) -> Result<Config, ConfigError> {
     place::read(file, source, ConfigFile::resolve)
@@ -117,9 +120,10 @@ impl ServiceFile {
             problems.add(&at(path, &[Key("ttl")]), "a TTL is a whole number of seconds, one or more");
         }
         let policy = self.policy.resolve(&at(path, &[Key("policy")]), observers, Period(ttl), problems);
+        let names: Vec<_> = self.region.iter().map(|region| region.name.clone()).collect();
         let mut regions = Vec::new();
         for (index, region) in self.region.into_iter().enumerate() {
-            regions.extend(region.resolve(&at(path, &[Key("region"), Index(index)]), problems));
+            regions.extend(region.resolve(&names, &at(path, &[Key("region"), Index(index)]), problems));
         }
         let first = regions.first().map(kinds);
         for (index, region) in regions.iter().enumerate().skip(1) {
@@ -275,7 +279,7 @@ impl CheckFile {
 }
 
 impl RegionFile {
-    fn resolve(self, path: &[Segment], problems: &mut Problems) -> Option<Region> {
+    fn resolve(self, all: &[RegionName], path: &[Segment], problems: &mut Problems) -> Option<Region> {
         let addresses = !self.a.is_empty() || !self.aaaa.is_empty();
         if addresses == self.cname.is_some() {
             problems.add(path, "give either addresses (`a`, `aaaa`) or a `cname`");
@@ -296,7 +300,12 @@ impl RegionFile {
         };
         let targets = Targets { a: self.a, aaaa: self.aaaa, cname: self.cname };
         let alarm = self.alarm.and_then(|alarm| alarm.resolve(&self.name, &at(path, &[Key("alarm")]), problems));
-        Some(Region { name: self.name, targets, endpoint, alarm })
+        let whose = Whose { region: &self.name, all };
+        let mut replication_lag = Vec::new();
+        for (index, lag) in self.replication_lag.into_iter().enumerate() {
+            replication_lag.extend(lag.resolve(whose, &at(path, &[Key("replication_lag"), Index(index)]), problems));
+        }
+        Some(Region { name: self.name, targets, endpoint, alarm, replication_lag })
     }
 }
 

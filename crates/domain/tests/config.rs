@@ -2,6 +2,7 @@
 
 use domain::{
     Config, Endpoint, Failback, LabExemption, Mode, NativeReturn, Period, ProbeKind, Service, ServiceState, StateError,
+    Statistic, TimeUnit,
 };
 
 const GOOD: &str = r#"control_region = "eu-north-1"
@@ -114,6 +115,26 @@ fn each_mistake_names_line_and_key() {
         ),
         (
             "name = \"us-east-1\"",
+            "name = \"us-east-1\"\nreplication_lag = [{ namespace = \"AWS/RDS\", metric = \"ReplicaLag\", region = \"eu-west-1\" }]",
+            "pointsman.toml:15:68: service[0].region[1].replication_lag[0].region: eu-west-1 may be the region that is left",
+        ),
+        (
+            "name = \"us-east-1\"",
+            "name = \"us-east-1\"\nreplication_lag = [{ namespace = \"AWS/RDS\", metric = \"ReplicaLag\", unit = \"ms\" }]",
+            "service[0].region[1].replication_lag[0].unit: AWS's ReplicaLag counts in s, not in ms",
+        ),
+        (
+            "name = \"us-east-1\"",
+            "name = \"us-east-1\"\nreplication_lag = [{ namespace = \"Orders\", metric = \"Behind\" }]",
+            "replication_lag[0]: say what Behind counts in",
+        ),
+        (
+            "name = \"us-east-1\"",
+            "name = \"us-east-1\"\nreplication_lag = [{ namespace = \"Orders\", metric = \"Behind\", unit = \"s\", stale_after = \"30s\" }]",
+            "replication_lag[0].stale_after: 30s is not between 2m",
+        ),
+        (
+            "name = \"us-east-1\"",
             "name = \"us-east-1\"\nalarm = { region = \"us-east-1\", name = \"errors\" }",
             "pointsman.toml:15:11: service[0].region[1].alarm.region: us-east-1 is the region that the alarm speaks of",
         ),
@@ -198,4 +219,41 @@ fn a_state_of_format_1_becomes_one_of_today() {
         fields.remove(later).unwrap();
     }
     assert_eq!(ServiceState::parse(older.to_string().as_bytes()), Ok(fresh));
+}
+
+/// Aurora's, DynamoDB's, S3's, RDS's and one of the user's own.
+#[test]
+fn what_tells_how_far_data_are_behind_is_read_with_its_unit() {
+    let lags = r#"name = "us-east-1"
+replication_lag = [
+    { namespace = "AWS/RDS", metric = "AuroraGlobalDBReplicationLag", dimensions = { DBClusterIdentifier = "orders" } },
+    { namespace = "AWS/DynamoDB", metric = "ReplicationLatency", region = "us-west-2", statistic = "Average", dimensions = { TableName = "carts", ReceivingRegion = "us-east-1" } },
+    { namespace = "AWS/S3", metric = "ReplicationLatency", dimensions = { SourceBucket = "a", DestinationBucket = "b", RuleId = "c" } },
+    { namespace = "AWS/RDS", metric = "ReplicaLag", dimensions = { DBInstanceIdentifier = "orders" }, unit = "s" },
+    { namespace = "Orders", metric = "Behind", unit = "us", stale_after = "10m" },
+]"#;
+    let source = GOOD.replacen("name = \"us-east-1\"", lags, 1);
+    let config = Config::parse("pointsman.toml", &source).unwrap();
+    let lags = &config.services[0].regions[1].replication_lag;
+    let units: Vec<_> = lags.iter().map(|lag| lag.unit).collect();
+    assert_eq!(units, [TimeUnit::Ms, TimeUnit::Ms, TimeUnit::S, TimeUnit::S, TimeUnit::Us]);
+    assert_eq!((lags[0].stale_after, lags[4].stale_after), (Period::seconds(300), Period::seconds(600)));
+    assert_eq!((lags[0].metric.statistic, lags[1].metric.statistic), (Statistic::Maximum, Statistic::Average));
+    let told = "AWS/DynamoDB ReplicationLatency of ReceivingRegion=us-east-1, TableName=carts in us-west-2";
+    assert_eq!(lags[1].to_string(), told);
+    assert_eq!(lags[0].metric.region.as_str(), "us-east-1", "where it speaks of, unless it says otherwise");
+    let json = serde_json::to_string(&config).unwrap();
+    assert_eq!(serde_json::from_str::<Config>(&json).unwrap(), config);
+}
+
+#[test]
+fn an_rpo_that_nothing_measures_is_warned_of() {
+    assert!(good().warnings().is_empty());
+    let source = GOOD.replace("policy.preset = \"brisk\"", "policy.rpo = \"10s\"");
+    let lag = "name = \"us-east-1\"\nreplication_lag = [{ namespace = \"AWS/RDS\", metric = \"ReplicaLag\" }]";
+    let source = source.replace("name = \"us-east-1\"", lag);
+    let warnings = Config::parse("pointsman.toml", &source).unwrap().warnings().located(&source);
+    let told: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+    let expected = "7:8: service[0].policy.rpo: nothing measures how far the data of eu-west-1 are behind";
+    assert!(told.len() == 1 && told[0].starts_with(expected), "{told:?}");
 }

@@ -4,7 +4,12 @@ use std::time::{Duration, Instant};
 
 use domain::{AuditEntry, AuditKind, HoldCode, Verdict};
 
-use crate::{process::Function, python_is_there, scene::Scene, world::World};
+use crate::{
+    process::Function,
+    python_is_there,
+    scene::Scene,
+    world::{Besides, World},
+};
 
 const ELSEWHERE: &str = "us-west-2";
 const ALARM: &str = "first-errors";
@@ -26,7 +31,9 @@ async fn a_region_is_left_once_its_alarm_agrees_with_the_quorum() {
                 &Period=60&EvaluationPeriods=1&Threshold=1&ComparisonOperator=GreaterThanThreshold";
     world.cloudwatch(ELSEWHERE, make).await;
     is_now(&world, "OK").await;
-    let config = world.config_with_alarm("alarm", (ELSEWHERE, ALARM)).await;
+    let alarm = format!("alarm = {{ region = \"{ELSEWHERE}\", name = \"{ALARM}\" }}");
+    let besides = Besides { first: &alarm, probes: "", ..Besides::default() };
+    let config = world.config_with("alarm", &besides).await;
     let service = &config.services[0];
     world.deploy(&config, "alarm").await;
     let mut scene = Scene::new(&world, &config, service);

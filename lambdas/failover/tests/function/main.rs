@@ -4,6 +4,7 @@
 mod alarm;
 mod batches;
 mod crash_points;
+mod lag;
 mod life;
 #[path = "../../../../crates/lab/tests/needs/mod.rs"]
 mod needs;

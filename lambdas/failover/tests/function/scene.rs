@@ -6,8 +6,8 @@ use std::{
 };
 
 use domain::{
-    Answering, Config, Fault, OBSERVATION_FORMAT, Observation, Phases, ProbeReport, ProbeStatus, RegionView, Round,
-    Seen, Service, Verdict,
+    Answering, Config, DnsName, Fault, OBSERVATION_FORMAT, Observation, Phases, ProbeReport, ProbeStatus, RegionView,
+    Round, Seen, Service, Verdict,
 };
 use jiff::Timestamp;
 use probe::Prober;
@@ -31,6 +31,11 @@ pub(crate) struct Scene<'a> {
 impl<'a> Scene<'a> {
     pub(crate) fn new(world: &'a World, config: &'a Config, service: &'a Service) -> Self {
         Self { world, config, service, prober: Prober::new(config).unwrap(), streak: 100, written: None }
+    }
+
+    /// The service that they watch.
+    pub(crate) fn service(&self) -> &DnsName {
+        &self.service.name
     }
 
     /// Writes what observers would see now, if that is news.

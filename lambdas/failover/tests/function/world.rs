@@ -42,6 +42,22 @@ pub(crate) struct Kept {
     pub(crate) notices: BTreeSet<String>,
 }
 
+/// Lines of a service's configuration that others have not.
+pub(crate) struct Besides<'a> {
+    pub(crate) policy: &'a str,
+    pub(crate) first: &'a str,
+    pub(crate) other: &'a str,
+    /// After the HTTP probe.
+    pub(crate) probes: &'a str,
+}
+
+impl Default for Besides<'_> {
+    fn default() -> Self {
+        let probes = "[[service.probe]]\nname = \"tcp\"\nkind = \"tcp\"\nport = 80";
+        Self { policy: "", first: "", other: "", probes }
+    }
+}
+
 pub(crate) struct World {
     pub(crate) proxy: Proxy,
     pub(crate) route53: Arc<Route53>,
@@ -96,7 +112,7 @@ impl World {
         send(&proxy, ("sns", CONTROL), Method::POST, "/", &format!("Action=CreateTopic&Name={STACK}")).await;
         let switch = Switch::new(&session, 1000.0);
         // Checks are by service: all lives share those of one, since nothing is measured.
-        let config = config("every", "Z0", &["api"], None, name_servers.addresses());
+        let config = config("every", "Z0", &["api"], &Besides::default(), name_servers.addresses());
         let checks = switch.ensure_checks(&config).await.unwrap().into_values().next().unwrap();
         let kept = Arc::<Mutex<Kept>>::default();
         let mut collects = JoinSet::new();
@@ -120,13 +136,13 @@ impl World {
     /// Services in a zone of their own, which takes one change at a time.
     pub(crate) async fn config(&self, zone: &str, services: &[&str]) -> Config {
         let id = self.switch.create_zone(&format!("{zone}.test").parse().unwrap(), zone).await.unwrap();
-        config(zone, id.as_str(), services, None, self.name_servers.addresses())
+        config(zone, id.as_str(), services, &Besides::default(), self.name_servers.addresses())
     }
 
-    /// A service whose first region has an alarm and no second kind of probe.
-    pub(crate) async fn config_with_alarm(&self, zone: &str, alarm: (&str, &str)) -> Config {
+    /// One service with more in its configuration than others have.
+    pub(crate) async fn config_with(&self, zone: &str, besides: &Besides<'_>) -> Config {
         let id = self.switch.create_zone(&format!("{zone}.test").parse().unwrap(), zone).await.unwrap();
-        config(zone, id.as_str(), &["api"], Some(alarm), self.name_servers.addresses())
+        config(zone, id.as_str(), &["api"], besides, self.name_servers.addresses())
     }
 
     /// Asks `CloudWatch` in a region, by the query protocol.
@@ -185,13 +201,11 @@ async fn collect(mut writes: tokio::sync::broadcast::Receiver<lab::proxy::Writte
     }
 }
 
-fn config(zone: &str, id: &str, services: &[&str], alarm: Option<(&str, &str)>, servers: &[SocketAddr]) -> Config {
+fn config(zone: &str, id: &str, services: &[&str], besides: &Besides<'_>, servers: &[SocketAddr]) -> Config {
     let observers = OBSERVERS.map(|it| format!("\"{it}\"")).join(", ");
     let servers = servers.iter().map(|it| format!("\"{it}\"")).collect::<Vec<_>>().join(", ");
     // Nothing expires or is late on a busy machine, and nothing is waited for that a crash does not make one wait for.
-    let second = alarm.map_or("[[service.probe]]\nname = \"tcp\"\nkind = \"tcp\"\nport = 80", |_| "");
-    let alarm = alarm.map(|(region, name)| format!("alarm = {{ region = \"{region}\", name = \"{name}\" }}"));
-    let alarm = alarm.unwrap_or_default();
+    let Besides { policy, first, other, probes } = besides;
     let service = |name: &&str| {
         format!(
             r#"
@@ -206,20 +220,22 @@ fn config(zone: &str, id: &str, services: &[&str], alarm: Option<(&str, &str)>, 
             hold_down = "1ms"
             verify_within = "20m"
             failback = "auto"
+            {policy}
 
             [[service.region]]
             name = "{FIRST}"
             a = ["127.1.1.1"]
-            {alarm}
+            {first}
 
             [[service.region]]
             name = "{OTHER}"
             a = ["127.1.2.1"]
+            {other}
 
             [[service.probe]]
             name = "http"
             kind = "http"
-            {second}
+            {probes}
             "#
         )
     };

@@ -1,0 +1,92 @@
+//! How far a standby's data are behind, read where they lie: too far, and only a person moves traffic there.
+
+use std::time::{Duration, Instant};
+
+use domain::{HoldCode, Period, ServiceState, Verdict};
+use jiff::Timestamp;
+
+use crate::{
+    process::Function,
+    python_is_there,
+    scene::Scene,
+    world::{Besides, OTHER, World},
+};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// As the metric's owner would write it so long ago, in milliseconds.
+async fn is_behind(world: &World, value: u32, ago: Period) {
+    let at = Timestamp::now() - ago.signed();
+    let query = format!(
+        "Action=PutMetricData&Version=2010-08-01&Namespace=Orders&MetricData.member.1.MetricName=Behind\
+         &MetricData.member.1.Dimensions.member.1.Name=Store&MetricData.member.1.Dimensions.member.1.Value=orders\
+         &MetricData.member.1.Value={value}&MetricData.member.1.Unit=Milliseconds\
+         &MetricData.member.1.Timestamp={}",
+        at.strftime("%FT%TZ")
+    );
+    world.cloudwatch(OTHER, &query).await;
+}
+
+#[tokio::test]
+async fn traffic_moves_by_itself_once_the_data_are_within_the_rpo() {
+    if !python_is_there() {
+        return;
+    }
+    let world = World::up(4).await;
+    let lag = "[[service.region.replication_lag]]\nnamespace = \"Orders\"\nmetric = \"Behind\"\nunit = \"ms\"\n\
+               dimensions = { Store = \"orders\" }";
+    let besides = Besides { policy: "rpo = \"10s\"", other: lag, ..Besides::default() };
+    let config = world.config_with("lag", &besides).await;
+    let service = &config.services[0];
+    world.deploy(&config, "lag").await;
+    let mut scene = Scene::new(&world, &config, service);
+    let mut function = Function::start(&world.environment("lag", "lag")).await;
+
+    // All is well: how far the standby is behind changes nothing, and nobody asks.
+    scene.observe(Verdict::Up).await;
+    function.invoke().await.unwrap().unwrap();
+    assert_eq!(asked(&world), [""; 0]);
+
+    is_behind(&world, 0, Period::seconds(600)).await;
+    let unknown = "nobody knows how far the data of us-east-1 are behind, and the RPO is 500ms";
+    let held = until(&world, &mut scene, &mut function, |state| says(state, unknown)).await;
+    assert_eq!((held.epoch.0, held.hold_reasons[0].code), (0, HoldCode::DataLoss), "an old value tells nothing");
+    assert!(asked(&world).iter().all(|region| region == OTHER), "it is read where it lives");
+
+    is_behind(&world, 20_000, Period::seconds(120)).await;
+    let behind = "the data of us-east-1 are 20s behind, and the RPO is 500ms";
+    let held = until(&world, &mut scene, &mut function, |state| says(state, behind)).await;
+    assert_eq!(held.epoch.0, 0);
+
+    is_behind(&world, 250, Period::default()).await;
+    let moved = until(&world, &mut scene, &mut function, |state| state.epoch.0 == 1 && state.in_flight.is_none()).await;
+    assert_eq!(moved.active.as_str(), OTHER);
+}
+
+/// Where the metric was asked for.
+fn asked(world: &World) -> Vec<String> {
+    let calls = world.proxy.aws_calls().into_iter().filter(|call| call.operation == "GetMetricStatistics");
+    calls.map(|call| call.region).collect()
+}
+
+fn says(state: &ServiceState, text: &str) -> bool {
+    state.hold_reasons.iter().any(|reason| reason.text.starts_with(text))
+}
+
+async fn until(
+    world: &World,
+    scene: &mut Scene<'_>,
+    function: &mut Function,
+    holds: impl Fn(&ServiceState) -> bool,
+) -> ServiceState {
+    let began = Instant::now();
+    loop {
+        scene.observe(Verdict::Down).await;
+        function.invoke().await.unwrap().unwrap();
+        let (state, _) = world.store.state(scene.service()).await.unwrap().unwrap();
+        if holds(&state) {
+            return state;
+        }
+        assert!(began.elapsed() < PATIENCE, "{state:#?}");
+    }
+}
