@@ -259,6 +259,19 @@ fn a_configuration_that_is_wrong_or_missing_is_told_with_its_place() {
 }
 
 #[test]
+fn an_rpo_that_nothing_measures_is_warned_of_with_its_place() {
+    let place = Place::new();
+    let _other = place.other();
+    let file = place.folder.path().join("pointsman.toml");
+    let source = fs::read_to_string(&file).unwrap();
+    fs::write(&file, source.replacen("policy.timeout", "policy.rpo = \"10s\"\npolicy.timeout", 1)).unwrap();
+    let line = source.lines().position(|line| line.contains("policy.timeout")).unwrap() + 1;
+    let told = format!("warning: pointsman.toml:{line}:");
+    let ended = place.check(&[]).exits(0).says(&[&told, "service[0].policy.rpo: nothing measures how far the data of"]);
+    assert!(!ended.stdout.contains("warning"), "{ended}");
+}
+
+#[test]
 fn a_watch_gives_machines_a_line_a_round_and_ends_as_the_last_was() {
     let place = Place::new();
     let _other = place.other();

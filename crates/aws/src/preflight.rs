@@ -1,5 +1,6 @@
 //! Whether a failover would work if it had to, before it has to.
 
+mod data;
 mod functions;
 mod route53;
 mod services;
@@ -13,6 +14,7 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use crate::{Function, Session, StartError, names::Names};
+use data::Standbys;
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -111,6 +113,7 @@ pub async fn preflight(session: &Session, names: &Names, config: &Config) -> Fin
         Box::pin(services::observers(place)),
         Box::pin(services::states(place)),
         Box::pin(services::regions(place)),
+        Box::pin(data_preflight(session, names, config)),
         Box::pin(route53::records(place)),
         Box::pin(route53::accelerated_recovery(place)),
     ];
@@ -118,15 +121,26 @@ pub async fn preflight(session: &Session, names: &Names, config: &Config) -> Fin
     [account].into_iter().chain(found.into_iter().flatten()).collect()
 }
 
+/// What the standbys need besides answering: their data, near enough, and the capacity. Changes nothing.
+pub async fn data_preflight(session: &Session, names: &Names, config: &Config) -> Findings {
+    let standbys = Standbys { session, names, config, only: None };
+    let (lags, capacity, buckets) =
+        futures::join!(data::lags(standbys), data::capacity(standbys), data::buckets(standbys));
+    [lags, capacity, buckets].concat()
+}
+
 /// What can be seen within `patience`, before a failover by hand: what is not as it should be, and no more.
 pub async fn quick_preflight(deployed: &Function, to: &RegionName, patience: Duration) -> Findings {
     let Function { session, names, deployment, .. } = deployed;
     let place = Place { session, names, config: &deployment.config, deployed };
+    let standby = Standbys { session, names, config: &deployment.config, only: Some(to) };
     let checks: Vec<BoxFuture<'_, Findings>> = vec![
         Box::pin(functions::functions(place)),
         Box::pin(functions::schedules(place)),
         Box::pin(services::observers(place)),
         Box::pin(services::region(place, to)),
+        Box::pin(data::lags(standby)),
+        Box::pin(data::capacity(standby)),
     ];
     let checks = checks.into_iter().map(|check| timeout(patience, check));
     let found = join_all(checks).await.into_iter().flat_map(Result::unwrap_or_default);

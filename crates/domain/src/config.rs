@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    CheckId, ConfigError, DnsName, Endpoint, HostedZoneId, Period, Policy, Probe, RegionName, ReplicationLag,
+    CheckId, ConfigError, DnsName, Endpoint, HostedZoneId, Metric, Period, Policy, Probe, RegionName, ReplicationLag,
     StackName,
     place::{
         Problems,
@@ -66,6 +66,12 @@ pub struct Region {
     /// What tells how far its data are behind; of several, the greatest counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replication_lag: Vec<ReplicationLag>,
+    /// What tells how much it can carry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<Metric>,
+    /// Its buckets, each the mirror of the one in the same place in the other regions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub buckets: Vec<String>,
 }
 
 /// A `CloudWatch` alarm that is an independent signal.

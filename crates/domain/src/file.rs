@@ -175,6 +175,11 @@ pub(crate) struct RegionFile {
     /// What tells how far its data are behind, a table a store of data: the one furthest behind counts.
     #[serde(default)]
     pub(crate) replication_lag: Vec<LagFile>,
+    /// What tells how much it can carry, in the same measure as the other regions': for `preflight`.
+    pub(crate) capacity: Option<CapacityFile>,
+    /// Its buckets, each the mirror of the one in the same place in the other regions: for `preflight`.
+    #[serde(default)]
+    pub(crate) buckets: Vec<String>,
 }
 
 /// A `CloudWatch` alarm, of a metric or composite.
@@ -206,6 +211,23 @@ pub(crate) struct LagFile {
     pub(crate) unit: Option<TimeUnit>,
     /// An older value is unknown. Default 5m.
     pub(crate) stale_after: Option<Period>,
+}
+
+/// A `CloudWatch` metric of how much a region can carry.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CapacityFile {
+    /// AWS region that it lives in. Default: the region that it speaks of.
+    pub(crate) region: Option<RegionName>,
+    /// Its namespace, such as `AWS/AutoScaling`.
+    pub(crate) namespace: String,
+    /// Its name, such as `GroupInServiceInstances`.
+    pub(crate) metric: String,
+    /// All of its dimensions.
+    #[serde(default)]
+    pub(crate) dimensions: BTreeMap<String, String>,
+    /// What of each minute counts. Default `Minimum`.
+    pub(crate) statistic: Option<Statistic>,
 }
 
 /// What a probe does.

@@ -134,6 +134,7 @@ impl ServiceFile {
                 );
             }
         }
+        data::check_mirrors(&regions, path, problems);
         let mut probes = Vec::new();
         for (index, probe) in self.probe.into_iter().enumerate() {
             let path = at(path, &[Key("probe"), Index(index)]);
@@ -305,7 +306,10 @@ impl RegionFile {
         for (index, lag) in self.replication_lag.into_iter().enumerate() {
             replication_lag.extend(lag.resolve(whose, &at(path, &[Key("replication_lag"), Index(index)]), problems));
         }
-        Some(Region { name: self.name, targets, endpoint, alarm, replication_lag })
+        let capacity = self.capacity.map(|it| it.resolve(&self.name, &at(path, &[Key("capacity")]), problems));
+        data::check_buckets(&self.buckets, path, problems);
+        let buckets = self.buckets;
+        Some(Region { name: self.name, targets, endpoint, alarm, replication_lag, capacity, buckets })
     }
 }
 

@@ -125,6 +125,16 @@ fn each_mistake_names_line_and_key() {
         ),
         (
             "name = \"us-east-1\"",
+            "name = \"us-east-1\"\nbuckets = [\"mirror\"]",
+            "service[0].region[1].buckets: 1 here and 0 in the first region",
+        ),
+        (
+            "name = \"us-east-1\"",
+            "name = \"us-east-1\"\nbuckets = [\"s3://mirror\"]",
+            "service[0].region[1].buckets[0]: `s3://mirror` is not a bucket's name",
+        ),
+        (
+            "name = \"us-east-1\"",
             "name = \"us-east-1\"\nreplication_lag = [{ namespace = \"Orders\", metric = \"Behind\" }]",
             "replication_lag[0]: say what Behind counts in",
         ),

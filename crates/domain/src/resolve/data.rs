@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Metric, Period, RegionName, ReplicationLag, Statistic, TimeUnit,
-    file::LagFile,
+    Metric, Period, Region, RegionName, ReplicationLag, Statistic, TimeUnit,
+    file::{CapacityFile, LagFile},
     place::{
         Problems,
-        Segment::{self, Key},
+        Segment::{self, Index, Key},
         at,
     },
 };
@@ -60,6 +60,44 @@ impl LagFile {
         check(&metric, path, problems);
         let unit = unit.or(documented)?;
         (problems.len() == before).then_some(ReplicationLag { metric, unit, stale_after })
+    }
+}
+
+impl CapacityFile {
+    pub(super) fn resolve(self, of: &RegionName, path: &[Segment], problems: &mut Problems) -> Metric {
+        let Self { region, namespace, metric, dimensions, statistic } = self;
+        let region = region.unwrap_or_else(|| of.clone());
+        let statistic = statistic.unwrap_or(Statistic::Minimum);
+        let metric = Metric { region, namespace, name: metric, dimensions, statistic };
+        check(&metric, path, problems);
+        metric
+    }
+}
+
+/// Refuses what could be no bucket, so that a typing error is found here.
+pub(super) fn check_buckets(buckets: &[String], path: &[Segment], problems: &mut Problems) {
+    let path = at(path, &[Key("buckets")]);
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
+    for (place, bucket) in buckets.iter().enumerate() {
+        if !(3..=63).contains(&bucket.len()) || !bucket.bytes().all(allowed) {
+            let why = format!("`{bucket}` is not a bucket's name: 3 to 63 of a-z, 0-9, - and dots");
+            problems.add(&at(&path, &[Index(place)]), why);
+        }
+    }
+    problems.unique(&path, "bucket", buckets, None);
+}
+
+/// Each bucket has its mirror in every region.
+pub(super) fn check_mirrors(regions: &[Region], path: &[Segment], problems: &mut Problems) {
+    let mirrored = regions.first().map_or(0, |first| first.buckets.len());
+    for (index, region) in regions.iter().enumerate().skip(1) {
+        let given = region.buckets.len();
+        if given != mirrored {
+            let why = format!(
+                "{given} here and {mirrored} in the first region: each mirrors the one in the same place there"
+            );
+            problems.add(&at(path, &[Key("region"), Index(index), Key("buckets")]), why);
+        }
     }
 }
 

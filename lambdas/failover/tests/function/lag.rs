@@ -3,28 +3,21 @@
 use std::time::{Duration, Instant};
 
 use domain::{HoldCode, Period, ServiceState, Verdict};
-use jiff::Timestamp;
 
 use crate::{
     process::Function,
     python_is_there,
     scene::Scene,
-    world::{Besides, OTHER, World},
+    world::{Besides, OTHER, World, Written},
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// As the metric's owner would write it so long ago, in milliseconds.
-async fn is_behind(world: &World, value: u32, ago: Period) {
-    let at = Timestamp::now() - ago.signed();
-    let query = format!(
-        "Action=PutMetricData&Version=2010-08-01&Namespace=Orders&MetricData.member.1.MetricName=Behind\
-         &MetricData.member.1.Dimensions.member.1.Name=Store&MetricData.member.1.Dimensions.member.1.Value=orders\
-         &MetricData.member.1.Value={value}&MetricData.member.1.Unit=Milliseconds\
-         &MetricData.member.1.Timestamp={}",
-        at.strftime("%FT%TZ")
-    );
-    world.cloudwatch(OTHER, &query).await;
+async fn is_behind(world: &World, milliseconds: u32, ago: Period) {
+    let dimension = ("Store", "orders");
+    let written =
+        Written { namespace: "Orders", name: "Behind", dimension, number: milliseconds, unit: "Milliseconds" };
+    world.put_metric(OTHER, &written, ago).await;
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod lag;
 mod life;
 #[path = "../../../../crates/lab/tests/needs/mod.rs"]
 mod needs;
+mod preflight;
 mod process;
 mod scene;
 mod world;

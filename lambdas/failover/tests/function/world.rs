@@ -11,10 +11,11 @@ use std::{
 use aws::{Names, Session, SessionOptions, Store, Switch, Version};
 use bytes::Bytes;
 use decision::{fence_set, record_sets};
-use domain::{Config, Deployment, NativeChecks, ServiceState};
+use domain::{Config, Deployment, NativeChecks, Period, ServiceState};
 use http_body_util::{BodyExt, Full};
 use hyper::{Method, Request};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use jiff::Timestamp;
 use lab::{
     dns::NameServers,
     emulator::{Embedded, Emulator, Kind},
@@ -42,6 +43,15 @@ pub(crate) struct Kept {
     pub(crate) notices: BTreeSet<String>,
 }
 
+/// What somebody writes of a metric with one dimension.
+pub(crate) struct Written<'a> {
+    pub(crate) namespace: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) dimension: (&'a str, &'a str),
+    pub(crate) number: u32,
+    pub(crate) unit: &'a str,
+}
+
 /// Lines of a service's configuration that others have not.
 pub(crate) struct Besides<'a> {
     pub(crate) policy: &'a str,
@@ -59,6 +69,7 @@ impl Default for Besides<'_> {
 }
 
 pub(crate) struct World {
+    pub(crate) session: Session,
     pub(crate) proxy: Proxy,
     pub(crate) route53: Arc<Route53>,
     pub(crate) switch: Switch,
@@ -120,6 +131,7 @@ impl World {
         Self {
             store: Store::new(&session, &names, &control),
             topic: format!("arn:aws:sns:{CONTROL}:{ACCOUNT}:{STACK}"),
+            session,
             proxy,
             route53,
             switch,
@@ -148,6 +160,23 @@ impl World {
     /// Asks `CloudWatch` in a region, by the query protocol.
     pub(crate) async fn cloudwatch(&self, region: &str, query: &str) {
         send(&self.proxy, ("monitoring", region), Method::POST, "/", query).await;
+    }
+
+    /// A value of a metric as its owner would write it so long ago.
+    pub(crate) async fn put_metric(&self, region: &str, metric: &Written<'_>, ago: Period) {
+        let Written { namespace, name, dimension: (key, value), number, unit } = metric;
+        let at = (Timestamp::now() - ago.signed()).strftime("%FT%TZ").to_string();
+        let query = format!(
+            "Action=PutMetricData&Version=2010-08-01&Namespace={namespace}&MetricData.member.1.MetricName={name}\
+             &MetricData.member.1.Dimensions.member.1.Name={key}&MetricData.member.1.Dimensions.member.1.Value={value}\
+             &MetricData.member.1.Value={number}&MetricData.member.1.Unit={unit}&MetricData.member.1.Timestamp={at}"
+        );
+        self.cloudwatch(region, &query).await;
+    }
+
+    /// Asks S3 in a region.
+    pub(crate) async fn s3(&self, region: &str, path: &str, body: &str) {
+        send(&self.proxy, ("s3", region), Method::PUT, path, body).await;
     }
 
     /// Puts records, state and configuration where the function finds them.
