@@ -125,9 +125,9 @@ fn check_of(stack: &StackName, service: &Service, region: &Region) -> WantedChec
     };
     let targets = &region.targets;
     let address = targets.a.first().map(ToString::to_string).or(targets.aaaa.first().map(ToString::to_string));
-    let cname = targets.cname.as_ref().map(ToString::to_string);
+    let named = targets.name().map(ToString::to_string);
     // Where there is an address the name is only sent, as host and for SNI; TCP sends none.
-    let name = if address.is_some() { path.as_ref().map(|_| service.name.to_string()) } else { cname };
+    let name = if address.is_some() { path.as_ref().map(|_| service.name.to_string()) } else { named };
     let checkers = checkers.iter().map(ToString::to_string).collect::<Vec<_>>();
     let how = if address.is_some() { "address" } else { "name" };
     WantedCheck {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use domain::{Arming, NativeChecks, Region, Service, ServiceState, Slot};
 use route53::{Change, GroupDiff, Name, Owner, RecordSet, RecordType, Risk, Role, Routing, Step, Target, Zone};
 
-use crate::records::{RecordsError, fence_in, fence_name, fence_set, kinds, level_name, record_sets, slots_in, values};
+use crate::records::{RecordsError, fence_in, fence_name, fence_set, level_name, record_sets, region_of, slots_in};
 
 /// Clients follow a move no sooner than the TTL allows (R15).
 const LONGEST_TTL_S: u32 = 60;
@@ -178,7 +178,7 @@ fn own(region: &Region) -> Slot {
 /// The order that record sets of any maker stand for, `None` where there are none. Taking them over must move nothing.
 fn answered(service: &Service, sets: &[RecordSet]) -> Result<Option<Vec<Slot>>, Remark> {
     let name = level_name(service, 0);
-    let wanted: BTreeSet<_> = service.regions.iter().flat_map(kinds).collect();
+    let wanted: BTreeSet<_> = service.regions.iter().flat_map(|region| region.targets.record_types()).collect();
     let mut orders = Vec::new();
     for kind in [RecordType::A, RecordType::Aaaa, RecordType::Cname] {
         let group: Vec<_> = sets.iter().filter(|set| set.name == name && set.kind == kind).collect();
@@ -192,7 +192,7 @@ fn answered(service: &Service, sets: &[RecordSet]) -> Result<Option<Vec<Slot>>, 
         if !wanted.contains(&kind) {
             return refuse(format!("no region of the configuration answers {kind}"));
         }
-        match order(service, kind, &group) {
+        match order(service, &group) {
             Ok(order) => orders.push(order),
             Err(why) => return refuse(why),
         }
@@ -206,20 +206,9 @@ fn answered(service: &Service, sets: &[RecordSet]) -> Result<Option<Vec<Slot>>, 
 }
 
 /// The order of one group: a simple set, or a failover pair.
-fn order(service: &Service, kind: RecordType, group: &[&RecordSet]) -> Result<Vec<Slot>, String> {
+fn order(service: &Service, group: &[&RecordSet]) -> Result<Vec<Slot>, String> {
     let region_of = |set: &RecordSet| {
-        let Target::Values { values: answered, .. } = &set.target else {
-            return Err("it is an alias, and what it answers can't be read from the zone".to_owned());
-        };
-        let normal = |values: &[String]| {
-            values.iter().map(|value| value.trim_end_matches('.').to_ascii_lowercase()).collect::<BTreeSet<_>>()
-        };
-        let is_its = |region: &&Region| normal(&values(region, kind)) == normal(answered);
-        service
-            .regions
-            .iter()
-            .find(is_its)
-            .ok_or_else(|| format!("it answers {}, which no region of the configuration does", answered.join(", ")))
+        region_of(service, set).ok_or_else(|| format!("{}, which no region of the configuration does", it_answers(set)))
     };
     let of_role = |wanted: Role| {
         group.iter().find(|set| matches!(set.routing, Routing::Failover { role, .. } if role == wanted)).copied()
@@ -233,6 +222,13 @@ fn order(service: &Service, kind: RecordType, group: &[&RecordSet]) -> Result<Ve
     found.dedup_by_key(|region| region.name.clone());
     let others = service.regions.iter().filter(|region| !found.iter().any(|it| it.name == region.name));
     Ok(found.iter().copied().chain(others).map(own).collect())
+}
+
+fn it_answers(set: &RecordSet) -> String {
+    match &set.target {
+        Target::Values { values, .. } => format!("it answers {}", values.join(", ")),
+        Target::Alias { zone, name, .. } => format!("it is an alias of {name} in zone {zone}"),
+    }
 }
 
 /// Whether a set under our names is of a type or a level that is no longer wanted.
@@ -258,8 +254,8 @@ fn warnings(service: &Service) -> Vec<Remark> {
         let text = format!("{}: a TTL of {} s keeps clients for longer than 60 s", service.name, service.ttl_s);
         warnings.push(Remark { code: "ttl", text });
     }
-    let only_a = service.regions.iter().any(|region| !region.targets.a.is_empty() && region.targets.aaaa.is_empty());
-    if only_a {
+    let is_only_a = |region: &Region| region.targets.record_types() == [RecordType::A];
+    if service.regions.iter().any(is_only_a) {
         let text = format!("{}: A without AAAA: clients that have only IPv6 are not served", service.name);
         warnings.push(Remark { code: "no_aaaa", text });
     }

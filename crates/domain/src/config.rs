@@ -6,6 +6,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
+use route53::RecordType;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -22,6 +23,43 @@ pub struct Targets {
     pub aaaa: Vec<Ipv6Addr>,
     /// A CNAME record, instead of addresses.
     pub cname: Option<DnsName>,
+    /// The addresses of another name, instead of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias: Option<AliasTarget>,
+}
+
+impl Targets {
+    /// The types of record sets that answer it, in the order A, AAAA, CNAME.
+    #[must_use]
+    pub fn record_types(&self) -> Vec<RecordType> {
+        let Self { a, aaaa, cname, alias } = self;
+        let alias_v6 = alias.as_ref().is_some_and(|alias| alias.ipv6);
+        let has = [
+            (RecordType::A, !a.is_empty() || alias.is_some()),
+            (RecordType::Aaaa, !aaaa.is_empty() || alias_v6),
+            (RecordType::Cname, cname.is_some()),
+        ];
+        has.into_iter().filter_map(|(kind, has)| has.then_some(kind)).collect()
+    }
+
+    /// The name that answers in its stead, where it is one.
+    #[must_use]
+    pub fn name(&self) -> Option<&DnsName> {
+        self.cname.as_ref().or(self.alias.as_ref().map(|alias| &alias.name))
+    }
+}
+
+/// What an alias leads to: a load balancer, a distribution, a record of the same zone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AliasTarget {
+    /// Whose addresses are answered.
+    pub name: DnsName,
+    /// The zone that this name is in: of a load balancer, the one that AWS names beside it.
+    pub zone: HostedZoneId,
+    /// Whether Route 53 holds the region unhealthy also while what it leads to is (R9).
+    pub evaluate_target_health: bool,
+    /// AAAA beside A.
+    pub ipv6: bool,
 }
 
 /// Route 53's own check of a region.

@@ -168,10 +168,26 @@ pub(crate) struct RegionFile {
     pub(crate) aaaa: Vec<Ipv6Addr>,
     /// The same as a name, instead of addresses.
     pub(crate) cname: Option<DnsName>,
-    /// Where it is probed: a name or an address. Default: the first of `a`, `aaaa`, `cname`.
+    /// The addresses of another name, as an alias has them: a load balancer's, or a record's of the same zone.
+    pub(crate) alias: Option<AliasFile>,
+    /// Where it is probed: a name or an address. Default: the first of `a`, `aaaa`, `cname`, `alias`.
     pub(crate) endpoint: Option<String>,
     /// An alarm of yours that speaks of this region and lives in another: one more independent signal.
     pub(crate) alarm: Option<AlarmFile>,
+}
+
+/// What an alias leads to.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AliasFile {
+    /// Whose addresses are answered.
+    pub(crate) name: DnsName,
+    /// The hosted zone that this name is in: for a load balancer, the one that AWS shows beside its name.
+    pub(crate) zone: HostedZoneId,
+    /// Whether Route 53 leaves the region also while what it leads to is unhealthy. Default true, false for `CloudFront`.
+    pub(crate) evaluate_target_health: Option<bool>,
+    /// AAAA beside A. Default true.
+    pub(crate) ipv6: Option<bool>,
 }
 
 /// A `CloudWatch` alarm, of a metric or composite.

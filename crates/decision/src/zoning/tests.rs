@@ -149,6 +149,64 @@ fn what_would_move_traffic_is_refused() {
     assert_eq!(codes(&plan(&service, &unknown, None).refusals), ["unknown_routing"]);
 }
 
+/// Two load balancers, and what stands under the service's name where that is an alias of one of them.
+fn aliased() -> (Service, impl Fn(&str, RecordType, Routing, Option<&str>) -> RecordSet) {
+    let mut service = service();
+    for region in &mut service.regions {
+        let name = format!("lb.{}.elb.amazonaws.com", region.name).parse().unwrap();
+        let alias =
+            domain::AliasTarget { name, zone: "Z9ELB".parse().unwrap(), evaluate_target_health: true, ipv6: true };
+        region.targets = domain::Targets { alias: Some(alias), ..domain::Targets::default() };
+    }
+    let alias = |region: &str, kind, routing, check: Option<&str>| {
+        let name = format!("LB.{region}.elb.amazonaws.com.").parse().unwrap();
+        let target = Target::Alias { zone: "Z9ELB".into(), name, evaluate_target_health: false };
+        RecordSet { target, ..set("api.example.com", kind, routing, &[], check) }
+    };
+    (service, alias)
+}
+
+#[test]
+fn aliases_are_made_adopted_and_left_failed_over() {
+    let (service, alias) = aliased();
+    let made = applied(&service, &read([]), &plan(&service, &read([]), None));
+    assert!(!plan(&service, &made, None).is_needed());
+    let pairs = made.zone.sets().filter(|set| matches!(set.target, Target::Alias { .. })).count();
+    assert_eq!(pairs, 4, "A and AAAA of two regions");
+
+    for (simple, first) in [("us-east-1", 0), ("eu-west-1", 1)] {
+        let both = [RecordType::A, RecordType::Aaaa].map(|kind| alias(simple, kind, Routing::Simple, None));
+        let zoning = plan(&service, &read(both.clone()), None);
+        assert_eq!(zoning.slots[0], own(&service.regions[first]), "nothing moves");
+        assert!(zoning.adopts());
+        let after = applied(&service, &read(both), &zoning);
+        let primary = |set: &&RecordSet| matches!(set.routing, Routing::Failover { role: Role::Primary, .. });
+        for set in after.zone.sets().filter(primary) {
+            assert_eq!(set.target, crate::records::target_of(&service, &service.regions[first], set.kind));
+            assert_eq!(set.health_check, Some(format!("own-{simple}").as_str().into()));
+        }
+        assert!(!plan(&service, &after, None).is_needed(), "whichever is first is no drift");
+    }
+    let elsewhere = alias("ap-south-1", RecordType::A, Routing::Simple, None);
+    let refused = plan(&service, &read([elsewhere]), None);
+    assert_eq!(codes(&refused.refusals), ["would_move_traffic"]);
+    assert!(refused.refusals[0].text.contains("an alias of lb.ap-south-1.elb.amazonaws.com. in zone Z9ELB"));
+}
+
+#[test]
+fn an_alias_of_a_record_that_is_not_there_is_refused_before_it_is_sent() {
+    let (mut service, _) = aliased();
+    service.regions[0].targets.alias.as_mut().unwrap().name = "origin.example.com".parse().unwrap();
+    assert_eq!(codes(&plan(&service, &read([]), None).refusals), ["route_53_refuses"; 2]);
+    let origin = set("origin.example.com", RecordType::A, Routing::Simple, &["203.0.114.7"], None);
+    for region in &mut service.regions {
+        region.targets.alias.as_mut().unwrap().ipv6 = false;
+    }
+    let zoning = plan(&service, &read([origin.clone()]), None);
+    assert_eq!(codes(&zoning.warnings), ["no_aaaa"]);
+    assert_eq!(answer(&applied(&service, &read([origin]), &zoning)), "203.0.114.7", "R12");
+}
+
 /// A zone that was failed over, and the state as it was before or after.
 fn failed_over() -> (Service, ReadZone, ServiceState) {
     let service = service();

@@ -49,8 +49,7 @@ fn is_scored(service: &&Service) -> bool {
 }
 
 fn record_types(service: &Service) -> f64 {
-    let targets = &service.preferred().targets;
-    [!targets.a.is_empty(), !targets.aaaa.is_empty(), targets.cname.is_some()].into_iter().map(f64::from).sum()
+    service.preferred().targets.record_types().len() as f64
 }
 
 /// Of a round, at one region.
