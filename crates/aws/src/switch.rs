@@ -13,7 +13,7 @@ use aws_sdk_route53::{
         ResourceRecordSetFailover, RrType,
     },
 };
-use decision::{NativeHealth, RecordsError, change_batch, is_ours};
+use decision::{NativeHealth, RecordsError, change_batch, fence_in};
 use domain::{DnsName, HostedZoneId, NativeChecks, Plan, RegionName, Service};
 use route53::{Action, RecordSet, Role, Routing, Target};
 use tokio::sync::Mutex as AsyncMutex;
@@ -133,31 +133,22 @@ impl Switch {
         id.parse().map_err(|error: domain::NameError| bad_id("CreateHostedZone", &error))
     }
 
-    /// The record sets of a service, its fence among them, as the control plane has them.
-    pub async fn record_sets(&self, service: &Service) -> Result<Vec<RecordSet>, AwsError> {
-        let mut sets = Vec::new();
-        let mut start = Some((service.name.to_string(), None, None));
-        while let Some((name, kind, id)) = start.take() {
-            let page = self
-                .route53
-                .list_resource_record_sets()
-                .hosted_zone_id(service.hosted_zone.as_str())
-                .start_record_name(name)
-                .set_start_record_type(kind)
-                .set_start_record_identifier(id)
-                .send()
-                .await
-                .map_err(failed("ListResourceRecordSets"))?;
-            let before = sets.len();
-            sets.extend(
-                page.resource_record_sets().iter().filter_map(from_sdk).filter(|set| is_ours(service, &set.name)),
-            );
-            // The list is in the order of reversed labels: ours stand together.
-            if page.is_truncated && (sets.len() > before || before == 0) {
-                start = page.next_record_name.map(|name| (name, page.next_record_type, page.next_record_identifier));
-            }
-        }
-        Ok(sets)
+    /// The value of the TXT record that holds a service's epoch, as the control plane has it; none: there is no such record.
+    pub async fn fence(&self, service: &Service) -> Result<Option<String>, AwsError> {
+        let name = service.fence_name().to_string();
+        let page = self
+            .route53
+            .list_resource_record_sets()
+            .hosted_zone_id(service.hosted_zone.as_str())
+            .start_record_name(name)
+            .start_record_type(RrType::Txt)
+            .max_items(1)
+            .send()
+            .await
+            .map_err(failed("ListResourceRecordSets"))?;
+        // The list begins there whether there is such a set or not.
+        let first: Vec<_> = page.resource_record_sets().iter().filter_map(from_sdk).collect();
+        Ok(fence_in(service, &first))
     }
 
     /// Whether a change has reached all of Route 53's servers, or had a moment ago: those who ask at once cost one call.
