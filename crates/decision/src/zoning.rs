@@ -205,23 +205,45 @@ fn answered(service: &Service, sets: &[RecordSet]) -> Result<Option<Vec<Slot>>, 
     Ok(Some(first))
 }
 
-/// The order of one group: a simple set, or a failover pair.
+/// The order of one group: a simple set, a failover pair, or weights that lead to one region alone.
 fn order(service: &Service, group: &[&RecordSet]) -> Result<Vec<Slot>, String> {
-    let region_of = |set: &RecordSet| {
+    let of = |set: &RecordSet| {
         region_of(service, set).ok_or_else(|| format!("{}, which no region of the configuration does", it_answers(set)))
     };
     let of_role = |wanted: Role| {
         group.iter().find(|set| matches!(set.routing, Routing::Failover { role, .. } if role == wanted)).copied()
     };
     let mut found = match (group, of_role(Role::Primary), of_role(Role::Secondary)) {
-        ([one], None, None) if one.routing == Routing::Simple => vec![region_of(one)?],
-        ([_, _], Some(primary), Some(secondary)) => vec![region_of(primary)?, region_of(secondary)?],
-        ([_], Some(primary), None) => vec![region_of(primary)?],
-        _ => return Err("its routing is neither simple nor a failover pair".to_owned()),
+        ([one], None, None) if one.routing == Routing::Simple => vec![of(one)?],
+        ([_, _], Some(primary), Some(secondary)) => vec![of(primary)?, of(secondary)?],
+        ([_], Some(primary), None) => vec![of(primary)?],
+        _ => by_weight(group)?.into_iter().map(of).collect::<Result<_, _>>()?,
     };
-    found.dedup_by_key(|region| region.name.clone());
+    let mut seen = BTreeSet::new();
+    found.retain(|region| seen.insert(&region.name));
     let others = service.regions.iter().filter(|region| !found.iter().any(|it| it.name == region.name));
     Ok(found.iter().copied().chain(others).map(own).collect())
+}
+
+/// The one set whose weight is answered, then those without any: Route 53's standby (R8).
+fn by_weight<'s>(group: &[&'s RecordSet]) -> Result<Vec<&'s RecordSet>, String> {
+    let weight = |set: &&RecordSet| match set.routing {
+        Routing::Weighted { weight, .. } => Some(weight),
+        Routing::Simple | Routing::Failover { .. } => None,
+    };
+    if !group.iter().all(|set| weight(set).is_some()) {
+        return Err("its routing is neither simple, nor a failover pair, nor by weight".to_owned());
+    }
+    let (mut answered, standby): (Vec<_>, Vec<_>) = group.iter().partition(|set| weight(set) > Some(0));
+    match (&answered[..], &standby[..]) {
+        ([_], _) | ([], [_]) => {
+            answered.extend(standby);
+            Ok(answered)
+        }
+        _ => {
+            Err("its weights share the traffic out: give all of it to one region first, and 0 to the others".to_owned())
+        }
+    }
 }
 
 fn it_answers(set: &RecordSet) -> String {

@@ -126,15 +126,38 @@ fn somebody_elses_failover_pair_is_adopted_in_its_order() {
     assert!(after.zone.sets().all(|set| set.health_check.as_ref().is_none_or(|check| check.as_str() != "theirs")));
 }
 
+fn weighted(value: &str, weight: u8) -> RecordSet {
+    set("api.example.com", RecordType::A, Routing::Weighted { id: value.into(), weight }, &[value], None)
+}
+
+#[test]
+fn weights_that_lead_to_one_region_are_adopted_with_it_first() {
+    let service = service();
+    for (weights, active) in [([100, 0], 0), ([0, 1], 1)] {
+        let there = read([weighted("203.0.114.0", weights[0]), weighted("203.0.114.1", weights[1])]);
+        let zoning = plan(&service, &there, None);
+        assert_eq!(zoning.slots[0], own(&service.regions[active]), "nothing moves");
+        let after = applied(&service, &there, &zoning);
+        assert_eq!((answer(&there), answer(&after)), (format!("203.0.114.{active}"), format!("203.0.114.{active}")));
+        assert!(!plan(&service, &after, None).is_needed());
+    }
+    let alone = read([weighted("203.0.114.1", 0)]);
+    assert_eq!(plan(&service, &alone, None).slots[0], own(&service.regions[1]), "R8: the only one is answered");
+    for weights in [[50, 50], [0, 0], [100, 1]] {
+        let there = read([weighted("203.0.114.0", weights[0]), weighted("203.0.114.1", weights[1])]);
+        let refusals = plan(&service, &there, None).refusals;
+        assert_eq!(codes(&refusals), ["would_move_traffic"], "{weights:?}");
+        assert!(refusals[0].text.contains("its weights share the traffic out"), "{refusals:?}");
+    }
+}
+
 #[test]
 fn what_would_move_traffic_is_refused() {
     let service = service();
-    let weighted = Routing::Weighted { id: "w".into(), weight: 10 };
     let alias =
         Target::Alias { zone: "Z2".into(), name: "lb.example.net".parse().unwrap(), evaluate_target_health: true };
     for there in [
         simple("198.51.100.1"),
-        set("api.example.com", RecordType::A, weighted, &["203.0.114.0"], None),
         set("api.example.com", RecordType::Cname, Routing::Simple, &["elsewhere.example.net."], None),
         RecordSet { target: alias, ..simple("") },
     ] {
