@@ -102,14 +102,26 @@ impl Aws {
 
     /// Changes one simple A record, or a set whose further elements are `routing`.
     pub(crate) fn change_a(&self, zone: &str, action: &str, name: &str, routing: &str, (ttl, value): (u32, &str)) {
-        let set = format!(
-            "<Name>{name}.</Name><Type>A</Type>{routing}<TTL>{ttl}</TTL><ResourceRecords><ResourceRecord>\
-             <Value>{value}</Value></ResourceRecord></ResourceRecords>"
+        let values = format!(
+            "{routing}<TTL>{ttl}</TTL><ResourceRecords><ResourceRecord><Value>{value}</Value></ResourceRecord></ResourceRecords>"
         );
+        self.change_set(zone, action, name, &values);
+    }
+
+    /// Makes a simple A record that is an alias of another name of the zone.
+    pub(crate) fn create_alias(&self, zone: &str, name: &str, of: &str) {
+        let target = format!(
+            "<AliasTarget><HostedZoneId>{zone}</HostedZoneId><DNSName>{of}.</DNSName>\
+             <EvaluateTargetHealth>false</EvaluateTargetHealth></AliasTarget>"
+        );
+        self.change_set(zone, "CREATE", name, &target);
+    }
+
+    fn change_set(&self, zone: &str, action: &str, name: &str, rest: &str) {
         let body = format!(
             "<ChangeResourceRecordSetsRequest xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\"><ChangeBatch>\
-             <Changes><Change><Action>{action}</Action><ResourceRecordSet>{set}</ResourceRecordSet></Change></Changes>\
-             </ChangeBatch></ChangeResourceRecordSetsRequest>"
+             <Changes><Change><Action>{action}</Action><ResourceRecordSet><Name>{name}.</Name><Type>A</Type>{rest}\
+             </ResourceRecordSet></Change></Changes></ChangeBatch></ChangeResourceRecordSetsRequest>"
         );
         self.route53("POST", &format!("hostedzone/{zone}/rrset"), &body);
     }
