@@ -37,6 +37,7 @@ fn records_are_planned_adopted_and_mended(emulator: Emulator) {
     assert_eq!(plan["warnings"][0]["code"], "no_aaaa", "{plan:#}");
 
     somebody_elses_records_are_adopted_where_they_point(&lab);
+    checks_follow_alarms_and_count_others(&lab);
     what_somebody_edited_is_mended(&lab);
     a_check_that_was_deleted_is_made_anew(&lab);
     a_failed_over_state_is_no_drift(&lab);
@@ -199,6 +200,59 @@ fn somebody_elses_records_are_adopted_where_they_point(lab: &Lab) {
     assert!(watch.end() > 100, "it was asked throughout");
     let again = lab.dns(&["apply", "--yes", "--config", config]).exits(0).json();
     assert_eq!(changed(&again), []);
+}
+
+/// A metric check has a copy of its alarm: edited afterwards, that is drift.
+fn checks_follow_alarms_and_count_others(lab: &Lab) {
+    const ALARM: &str = "eu-west-1-errors";
+    let others = fs::read_to_string(lab.with_others()).unwrap();
+    let plan = lab.dns(&["plan", "--config", lab.with_others().to_str().unwrap()]).exits(0).json();
+    let own = |name: &str| {
+        let of = |change: &&Value| change["what"] == "check" && change["service"] == name && change["region"] == OTHER;
+        plan["changes"].as_array().unwrap().iter().find(of).unwrap()["id"].as_str().unwrap().to_owned()
+    };
+    let (one, two) = (own(WWW), own(lab.service()));
+    let shop = others.find(&format!("name = \"{SHOP}\"")).unwrap();
+    let named = |region: &str| format!("name = \"{region}\"");
+    let of = |region: &str, check: &str| format!("{}\ncheck = {{ {check} }}", named(region));
+    let metric = format!("kind = \"metric\", alarm = {{ region = \"{FIRST}\", name = \"{ALARM}\" }}");
+    let calculated = format!("kind = \"calculated\", children = [\"{one}\", \"{two}\"], at_least = 1");
+    let shop = format!(
+        "{}{}",
+        &others[..shop],
+        others[shop..].replacen(&named(FIRST), &of(FIRST, &metric), 1).replacen(
+            &named(OTHER),
+            &of(OTHER, &calculated),
+            1
+        )
+    );
+    let config = lab.write("checks.toml", &shop);
+    let config = config.to_str().unwrap();
+
+    let plan = lab.dns(&["plan", "--config", config]).exits(4).json();
+    assert_eq!(plan["refusals"][0]["code"], "alarm", "there is none yet: {plan:#}");
+    lab.aws().put_alarm(FIRST, ALARM, 5);
+    let plan = lab.dns(&["plan", "--config", config]).exits(5).json();
+    let region = |name: &str| format!("check {SHOP} {name}");
+    let expected =
+        [pair(&region(FIRST), "create"), pair(&region(OTHER), "create"), pair(&format!("{SHOP}. A"), "change")];
+    let mut found = changed(&plan);
+    found.sort();
+    assert_eq!(found, expected);
+    let watch = Watch::that(lab, &[SHOP], lab.address(OTHER));
+    lab.dns(&["apply", "--yes", "--config", config])
+        .exits(0)
+        .says(&["CLOUDWATCH_METRIC of", "CALCULATED at least 1 of"]);
+    lab.dns(&["plan", "--config", config]).exits(0);
+    watch.end();
+
+    lab.aws().put_alarm(FIRST, ALARM, 9);
+    let plan = lab.dns(&["plan", "--config", config]).exits(5).json();
+    assert_eq!(changed(&plan), [pair(&region(FIRST), "change")]);
+    let edited = plan["changes"].as_array().unwrap().iter().find(|change| change["action"] == "change").unwrap();
+    assert_eq!(edited["differing"], serde_json::json!(["alarm"]));
+    lab.dns(&["apply", "--yes", "--config", config]).exits(0);
+    lab.dns(&["plan", "--config", config]).exits(0);
 }
 
 fn what_somebody_edited_is_mended(lab: &Lab) {

@@ -108,6 +108,18 @@ impl Aws {
         self.change_set(zone, action, name, &values);
     }
 
+    /// Makes or edits an alarm that goes off above so many errors a minute.
+    pub(crate) fn put_alarm(&self, region: &str, name: &str, threshold: u32) {
+        let body = format!(
+            "Action=PutMetricAlarm&Version=2010-08-01&AlarmName={name}&MetricName=Errors&Namespace=Shop&Statistic=Sum&Period=60\
+             &EvaluationPeriods=2&Threshold={threshold}&ComparisonOperator=GreaterThanThreshold\
+             &Dimensions.member.1.Name=Region&Dimensions.member.1.Value={name}"
+        );
+        let form = ("Content-Type", "application/x-www-form-urlencoded");
+        let put = self.call("POST", "/", ("monitoring", region), &[form], body.as_bytes());
+        assert_eq!(put.status, 200, "{}", String::from_utf8_lossy(&put.body));
+    }
+
     /// Makes a simple A record that is an alias of another name of the zone.
     pub(crate) fn create_alias(&self, zone: &str, name: &str, of: &str) {
         let target = format!(

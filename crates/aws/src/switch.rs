@@ -20,6 +20,7 @@ use tokio::sync::Mutex as AsyncMutex;
 
 use crate::{
     Session,
+    alarms::Alarms,
     error::{AwsError, failed},
     gathering::Seat,
     native::Native,
@@ -43,6 +44,7 @@ pub enum SwitchError {
 #[derive(Debug, Clone)]
 pub struct Switch {
     pub(crate) route53: Client,
+    pub(crate) alarms: Alarms,
     native: Native,
     changes: Changes,
     /// As long an answer about a change is good.
@@ -62,7 +64,8 @@ impl Switch {
     pub fn new(session: &Session, speed: f64) -> Self {
         let route53 = session.route53(speed);
         let native = Native::new(route53.clone(), speed);
-        Self { route53, native, changes: Changes::default(), fresh: Duration::from_secs(2).div_f64(speed) }
+        let alarms = Alarms::new(session);
+        Self { route53, alarms, native, changes: Changes::default(), fresh: Duration::from_secs(2).div_f64(speed) }
     }
 
     /// Carries out a plan's change batch, together with those who are ready in the same look; the id of the change.
@@ -175,8 +178,8 @@ impl Switch {
     }
 
     /// What Route 53's checkers say of each region, by the 18 % rule (R22), or said a moment ago; `Unknown` when it can't be had.
-    pub async fn native(&self, checks: &NativeChecks) -> BTreeMap<RegionName, NativeHealth> {
-        self.native.ask(checks).await
+    pub async fn native(&self, service: &Service, checks: &NativeChecks) -> BTreeMap<RegionName, NativeHealth> {
+        self.native.ask(service, checks).await
     }
 }
 

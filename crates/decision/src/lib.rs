@@ -27,7 +27,7 @@ mod unusual;
 mod zoning;
 
 pub use approve::approve;
-pub use checks::{CheckDiff, CheckOf, HeldCheck, WantedCheck, attempts, diff_checks, ids, wanted_checks};
+pub use checks::{CheckDiff, CheckOf, HeldCheck, HeldChecks, WantedCheck, attempts, diff_checks, ids, wanted_checks};
 pub use decide::{Decision, Outcome, decide};
 pub use evidence::{AlarmState, Evidence, Hearing, NativeHealth, Sighting, Silence};
 pub use execution::{Action, Event, acknowledge, next, note, settle, take};

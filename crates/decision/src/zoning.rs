@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::{Arming, NativeChecks, Region, Service, ServiceState, Slot};
+use domain::{Answering, Arming, NativeChecks, Region, Service, ServiceState, Slot};
 use route53::{Change, GroupDiff, Name, Owner, RecordSet, RecordType, Risk, Role, Routing, Step, Target, Zone};
 
 use crate::records::{RecordsError, fence_in, fence_name, fence_set, level_name, record_sets, region_of, slots_in};
@@ -76,6 +76,21 @@ impl Zoning {
     #[must_use]
     pub fn adopts(&self) -> bool {
         self.groups.iter().any(|group| group.step == Step::Adopt)
+    }
+
+    /// Refused where records of others would be adopted while another region than their first is answered: Route 53 holds
+    /// that one unhealthy, and our check of it would begin healthy (R28).
+    #[must_use]
+    pub fn unless_moved(mut self, service: &Service, answering: &Answering) -> Self {
+        let is_adopted = self.adopts() && self.refusals.is_empty();
+        if let (true, Some(first), Some(answered)) = (is_adopted, self.slots.first(), answering.region())
+            && first.region != *answered
+        {
+            let what = format!("{} can't be adopted without moving traffic", service.name);
+            let text = format!("{what}: its records put {} first, and {answered} is answered", first.region);
+            self.refusals.push(Remark { code: "would_move_traffic", text });
+        }
+        self
     }
 
     /// One atomic batch. It also takes the fence away and puts it back, so that Route 53 refuses all of it when a switch

@@ -7,6 +7,7 @@ use std::{
 };
 
 use route53::RecordType;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -83,6 +84,38 @@ pub struct NativeCheck {
     pub checkers: Vec<RegionName>,
 }
 
+/// What a metric check is while its alarm has too little data (R26).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum InsufficientData {
+    /// Healthy.
+    Healthy,
+    /// Unhealthy.
+    Unhealthy,
+    /// What it was while there were data; a check that never had any is healthy.
+    LastKnownStatus,
+}
+
+/// Route 53's check of one region where it asks no endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RegionCheck {
+    /// Follows the data of an alarm's metric (R26).
+    Metric {
+        /// The alarm, whose settings Route 53 copies.
+        alarm: Alarm,
+        /// What the check is while there are no data.
+        insufficient_data: InsufficientData,
+    },
+    /// Counts other checks (R25).
+    Calculated {
+        /// Their ids.
+        children: Vec<CheckId>,
+        /// As many of them must be healthy.
+        at_least: u16,
+    },
+}
+
 /// One place that can serve.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Region {
@@ -95,6 +128,9 @@ pub struct Region {
     /// Speaks of it from another region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alarm: Option<Alarm>,
+    /// Its own check, instead of one as the service's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<RegionCheck>,
 }
 
 /// A `CloudWatch` alarm that is an independent signal.
@@ -127,7 +163,7 @@ pub struct Service {
     pub regions: Vec<Region>,
     /// Made of each region in each round; at least one.
     pub probes: Vec<Probe>,
-    /// Route 53's own check of each region.
+    /// Route 53's own check of each region that has none of its own.
     pub check: NativeCheck,
 }
 

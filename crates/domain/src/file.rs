@@ -9,8 +9,8 @@ use schemars::{JsonSchema, Schema, schema_for};
 use serde::Deserialize;
 
 use crate::{
-    AnomalyUse, DnsName, Failback, HostedZoneId, Limits, Mode, NativeReturn, Period, Preset, ProbeName, Rate,
-    RegionName, Share, StackName, VerdictAs,
+    AnomalyUse, CheckId, DnsName, Failback, HostedZoneId, InsufficientData, Limits, Mode, NativeReturn, Period, Preset,
+    ProbeName, Rate, RegionName, Share, StackName, VerdictAs,
 };
 
 /// The JSON schema of `pointsman.toml`.
@@ -174,6 +174,33 @@ pub(crate) struct RegionFile {
     pub(crate) endpoint: Option<String>,
     /// An alarm of yours that speaks of this region and lives in another: one more independent signal.
     pub(crate) alarm: Option<AlarmFile>,
+    /// Route 53's own check of this region where it asks no endpoint. Default: as the service's `check`.
+    pub(crate) check: Option<RegionCheckFile>,
+}
+
+/// Route 53's own check of one region that asks no endpoint.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RegionCheckFile {
+    /// `metric` follows an alarm's data, `calculated` counts other checks.
+    pub(crate) kind: RegionCheckKind,
+    /// Of `metric`: a metric alarm, which may live in the region itself.
+    pub(crate) alarm: Option<AlarmFile>,
+    /// Of `metric`: what the check is while there are no data. Default `unhealthy` for an alarm that lives in the region,
+    /// else `last_known_status`.
+    pub(crate) insufficient_data: Option<InsufficientData>,
+    /// Of `calculated`: the ids of 1 to 255 checks that are there already.
+    pub(crate) children: Option<Vec<CheckId>>,
+    /// Of `calculated`: how many of them must be healthy. Default: all.
+    pub(crate) at_least: Option<u16>,
+}
+
+/// What such a check looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RegionCheckKind {
+    Metric,
+    Calculated,
 }
 
 /// What an alias leads to.

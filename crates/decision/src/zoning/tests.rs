@@ -126,6 +126,20 @@ fn somebody_elses_failover_pair_is_adopted_in_its_order() {
     assert!(after.zone.sets().all(|set| set.health_check.as_ref().is_none_or(|check| check.as_str() != "theirs")));
 }
 
+#[test]
+fn a_pair_that_has_failed_over_by_itself_is_not_adopted() {
+    let service = service();
+    let there = read([weighted("203.0.114.0", 100), weighted("203.0.114.1", 0)]);
+    let answers = |region: &Region| domain::Answering::Region(region.name.clone());
+    let beside = |answering| codes(&plan(&service, &there, None).unless_moved(&service, &answering).refusals).len();
+    assert_eq!(beside(answers(&service.regions[0])), 0);
+    assert_eq!(beside(answers(&service.regions[1])), 1, "Route 53 holds the first unhealthy");
+    assert_eq!(beside(domain::Answering::Unknown), 0);
+    let (service, zone, state) = failed_over();
+    let ours = plan(&Service { ttl_s: 30, ..service.clone() }, &zone, Some(&state));
+    assert_eq!(ours.unless_moved(&service, &answers(&service.regions[0])).refusals, [], "ours is latched, not adopted");
+}
+
 fn weighted(value: &str, weight: u8) -> RecordSet {
     set("api.example.com", RecordType::A, Routing::Weighted { id: value.into(), weight }, &[value], None)
 }

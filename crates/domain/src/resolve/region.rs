@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use route53::limits::CLOUDFRONT;
+use route53::limits::{self, CLOUDFRONT};
 
 use crate::{
-    Alarm, AliasTarget, Endpoint, Region, RegionName, Targets,
-    file::{AlarmFile, AliasFile, RegionFile},
+    Alarm, AliasTarget, Endpoint, InsufficientData, Region, RegionCheck, RegionName, Targets,
+    file::{AlarmFile, AliasFile, RegionCheckFile, RegionCheckKind, RegionFile},
     place::{
         Problems,
         Segment::{self, Index, Key},
@@ -55,24 +55,72 @@ impl RegionFile {
             (None, Some(address)) => Endpoint::Address(address),
             (None, None) => Endpoint::Name(targets.name()?.clone()),
         };
-        let alarm = self.alarm.and_then(|alarm| alarm.resolve(&self.name, &at(path, &[Key("alarm")]), problems));
-        Some(Region { name: self.name, targets, endpoint, alarm })
+        let alarm = self.alarm.and_then(|alarm| {
+            let path = at(path, &[Key("alarm")]);
+            if alarm.region == self.name {
+                let why = "is the region that the alarm speaks of: while that is down, nobody hears it";
+                problems.add(&at(&path, &[Key("region")]), format!("{} {why}", alarm.region));
+                return None;
+            }
+            alarm.resolve(&path, problems)
+        });
+        let check = self.check.and_then(|check| check.resolve(&self.name, &at(path, &[Key("check")]), problems));
+        Some(Region { name: self.name, targets, endpoint, alarm, check })
     }
 }
 
 impl AlarmFile {
-    fn resolve(self, speaks_of: &RegionName, path: &[Segment], problems: &mut Problems) -> Option<Alarm> {
+    fn resolve(self, path: &[Segment], problems: &mut Problems) -> Option<Alarm> {
         let Self { region, name } = self;
-        if region == *speaks_of {
-            let why = format!("{region} is the region that the alarm speaks of: while that is down, nobody hears it");
-            problems.add(&at(path, &[Key("region")]), why);
-            return None;
-        }
         if !(1..=255).contains(&name.chars().count()) {
             problems.add(&at(path, &[Key("name")]), "an alarm's name has 1 to 255 characters");
             return None;
         }
         Some(Alarm { region, name })
+    }
+}
+
+impl RegionCheckFile {
+    fn resolve(self, region: &RegionName, path: &[Segment], problems: &mut Problems) -> Option<RegionCheck> {
+        let Self { kind, alarm, insufficient_data, children, at_least } = self;
+        let given = [
+            ("alarm", alarm.is_some(), RegionCheckKind::Metric),
+            ("insufficient_data", insufficient_data.is_some(), RegionCheckKind::Metric),
+            ("children", children.is_some(), RegionCheckKind::Calculated),
+            ("at_least", at_least.is_some(), RegionCheckKind::Calculated),
+        ];
+        for (key, _, _) in given.into_iter().filter(|(_, given, of)| *given && *of != kind) {
+            problems.add(&at(path, &[Key(key)]), "has no meaning for this kind of check");
+        }
+        match kind {
+            RegionCheckKind::Metric => {
+                let Some(alarm) = alarm else {
+                    problems.add(path, "a `metric` check needs an `alarm`");
+                    return None;
+                };
+                let alarm = alarm.resolve(&at(path, &[Key("alarm")]), problems)?;
+                // A region that is gone sends no data, and its last known status would be healthy for ever.
+                let by_default = if alarm.region == *region {
+                    InsufficientData::Unhealthy
+                } else {
+                    InsufficientData::LastKnownStatus
+                };
+                Some(RegionCheck::Metric { alarm, insufficient_data: insufficient_data.unwrap_or(by_default) })
+            }
+            RegionCheckKind::Calculated => {
+                let children = children.unwrap_or_default();
+                let all = u16::try_from(children.len()).unwrap_or(u16::MAX);
+                let at_least = at_least.unwrap_or(all);
+                if !(1..=limits::CHILDREN).contains(&children.len()) {
+                    problems.add(path, format!("a `calculated` check has 1 to {} `children`", limits::CHILDREN));
+                } else if !(1..=all).contains(&at_least) {
+                    let why = format!("{at_least} of {all} would make the check always healthy, or never");
+                    problems.add(&at(path, &[Key("at_least")]), why);
+                }
+                problems.unique(&at(path, &[Key("children")]), "check", &children, None);
+                Some(RegionCheck::Calculated { children, at_least })
+            }
+        }
     }
 }
 

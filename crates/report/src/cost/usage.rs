@@ -73,13 +73,15 @@ impl Checks {
         let NativeCheck { https, interval_s, .. } = service.check;
         let fast = interval_s == 10;
         let options = f64::from(u8::from(https) + u8::from(fast) + u8::from(service.check.search.is_some()));
-        let aws = service.regions.iter().filter(|region| is_aws(region)).count();
-        let elsewhere = service.regions.len() - aws;
-        // The one that is always unhealthy has no option and asks nobody.
-        let dollars = prices.check_aws
+        let asking: Vec<_> = service.regions.iter().filter(|region| region.check.is_none()).collect();
+        let aws = asking.iter().filter(|region| is_aws(region)).count();
+        let elsewhere = asking.len() - aws;
+        // The one that is always unhealthy, metric and calculated ones have no option and ask nobody.
+        let without_options = service.regions.len() - asking.len() + 1;
+        let dollars = without_options as f64 * prices.check_aws
             + aws as f64 * (prices.check_aws + options * prices.option_aws)
             + elsewhere as f64 * (prices.check_elsewhere + options * prices.option_elsewhere);
-        Self { aws: aws + 1, elsewhere, https, fast, dollars }
+        Self { aws: aws + without_options, elsewhere, https, fast, dollars }
     }
 
     pub(super) fn and(self, other: Self) -> Self {
