@@ -81,8 +81,8 @@ impl Lab {
             assert!(service.contains(name), "{config}");
             service
         };
-        let cloud = format!("[[service.region]]\nname = \"{CLOUD}\"\na = [\"203.0.114.9\"]\n\n[[service.probe]]");
-        let www = named(WWW).replacen("[[service.probe]]", &cloud, 1);
+        let cloud = format!("\n[[service.region]]\nname = \"{CLOUD}\"\na = [\"203.0.114.9\"]\n");
+        let www = named(WWW) + &cloud;
         let root = [FIRST, OTHER].iter().fold(named(ROOT), |service, region| {
             let (zone, name) = (self.zone(), self.endpoint(region));
             let alias = format!("alias = {{ name = \"{name}\", zone = \"{zone}\", ipv6 = false }}");
