@@ -179,7 +179,7 @@ fn dns_code(error: &DnsError) -> exit::Code {
     match error {
         DnsError::Refused(_) | DnsError::Moved(_) => exit::REFUSED,
         DnsError::Records(_) | DnsError::NoApex(_) => exit::USAGE,
-        DnsError::Store(StoreError::State { .. }) => exit::UNEXPECTED,
+        DnsError::Store(StoreError::State { .. }) | DnsError::Probe(_) => exit::UNEXPECTED,
         DnsError::Aws(_) | DnsError::Store(_) | DnsError::Switch(_) => exit::AWS,
     }
 }
@@ -198,7 +198,7 @@ fn dns_hint(error: &DnsError) -> Option<String> {
             error.hint()
         }
         DnsError::NoApex(_) => "`hosted_zone` names the zone's id",
-        DnsError::Switch(_) | DnsError::Records(_) => return None,
+        DnsError::Switch(_) | DnsError::Records(_) | DnsError::Probe(_) => return None,
     };
     Some(hint.to_owned())
 }

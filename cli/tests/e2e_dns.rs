@@ -20,7 +20,11 @@ use support::{emulator::Emulator, lab::Lab, program::Finished, seconds, until};
 
 const FIRST: &str = "eu-west-1";
 const OTHER: &str = "us-east-1";
+/// Somebody's records: a simple one, weights with a third region beside in another cloud, an alias at the zone's root.
 const SHOP: &str = "shop.pointsman.test";
+const WWW: &str = "www.pointsman.test";
+const ROOT: &str = "pointsman.test";
+const CLOUD: &str = "another-cloud";
 
 on_both!(records_are_planned_adopted_and_mended);
 
@@ -32,7 +36,8 @@ fn records_are_planned_adopted_and_mended(emulator: Emulator) {
     assert!(actions(&plan).iter().all(|(_, action)| action == "leave"), "{plan:#}");
     assert_eq!(plan["warnings"][0]["code"], "no_aaaa", "{plan:#}");
 
-    somebody_elses_record_is_adopted_where_it_points(&lab);
+    somebody_elses_records_are_adopted_where_they_point(&lab);
+    checks_follow_alarms_and_count_others(&lab);
     what_somebody_edited_is_mended(&lab);
     a_check_that_was_deleted_is_made_anew(&lab);
     a_failed_over_state_is_no_drift(&lab);
@@ -60,15 +65,32 @@ impl Lab {
         servers.iter().map(|server| support::dns::addresses(server.as_str().unwrap(), name)).collect()
     }
 
-    /// The lab's configuration with a second service beside the first.
-    fn with_shop(&self) -> PathBuf {
+    /// A region's own name.
+    fn endpoint(&self, region: &str) -> String {
+        format!("{region}.{}", self.service())
+    }
+
+    /// The lab's configuration with the services of others beside the first.
+    fn with_others(&self) -> PathBuf {
         let config = fs::read_to_string(self.text("/config")).unwrap();
         let from = config.find("[[service]]").unwrap();
         let to = config[from..].find("\n[lab").map_or(config.len(), |end| from + end + 1);
-        let service =
-            config[from..to].replacen(&format!("name = \"{}\"", self.service()), &format!("name = \"{SHOP}\""), 1);
-        assert!(service.contains(SHOP), "{config}");
-        self.write("shop.toml", &format!("{}{service}{}", &config[..to], &config[to..]))
+        let named = |name: &str| {
+            let found = format!("name = \"{}\"", self.service());
+            let service = config[from..to].replacen(&found, &format!("name = \"{name}\""), 1);
+            assert!(service.contains(name), "{config}");
+            service
+        };
+        let cloud = format!("\n[[service.region]]\nname = \"{CLOUD}\"\na = [\"203.0.114.9\"]\n");
+        let www = named(WWW) + &cloud;
+        let root = [FIRST, OTHER].iter().fold(named(ROOT), |service, region| {
+            let (zone, name) = (self.zone(), self.endpoint(region));
+            let alias = format!("alias = {{ name = \"{name}\", zone = \"{zone}\", ipv6 = false }}");
+            service.replacen(&format!("a = [\"{}\"]", self.address(region)), &alias, 1)
+        });
+        assert_eq!((www.matches(CLOUD).count(), root.matches("alias = ").count()), (1, 2), "{config}");
+        let others = [named(SHOP), www, root].join("\n");
+        self.write("others.toml", &format!("{}{others}{}", &config[..to], &config[to..]))
     }
 
     fn write(&self, name: &str, text: &str) -> PathBuf {
@@ -103,7 +125,7 @@ struct Watch {
 }
 
 impl Watch {
-    fn that(lab: &Lab, name: &'static str, address: Ipv4Addr) -> Self {
+    fn that(lab: &Lab, names: &'static [&'static str], address: Ipv4Addr) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let servers: Vec<_> =
@@ -111,8 +133,12 @@ impl Watch {
         let asking = thread::spawn(move || {
             let mut asked = 0;
             while !stopped.load(Ordering::Relaxed) {
-                for server in &servers {
-                    assert_eq!(support::dns::addresses(server, name), [address], "{server}, question {asked}");
+                for (server, name) in servers.iter().flat_map(|server| names.iter().map(move |name| (server, name))) {
+                    assert_eq!(
+                        support::dns::addresses(server, name),
+                        [address],
+                        "{name} at {server}, question {asked}"
+                    );
                     asked += 1;
                 }
             }
@@ -127,11 +153,20 @@ impl Watch {
     }
 }
 
-fn somebody_elses_record_is_adopted_where_it_points(lab: &Lab) {
-    let there = lab.address(OTHER);
-    lab.aws().change_a(&lab.zone(), "CREATE", SHOP, "", (300, &there.to_string()));
-    until("the record to be answered", seconds(30), || lab.answers(SHOP).iter().all(|it| it == &[there]).then_some(()));
-    let config = lab.with_shop();
+fn somebody_elses_records_are_adopted_where_they_point(lab: &Lab) {
+    const NAMES: &[&str] = &[SHOP, WWW, ROOT];
+    let (there, zone) = (lab.address(OTHER), lab.zone());
+    lab.aws().change_a(&zone, "CREATE", SHOP, "", (300, &there.to_string()));
+    for (region, weight) in [(OTHER, 100), (FIRST, 0)] {
+        let routing = format!("<SetIdentifier>{region}</SetIdentifier><Weight>{weight}</Weight>");
+        lab.aws().change_a(&zone, "CREATE", WWW, &routing, (300, &lab.address(region).to_string()));
+    }
+    lab.aws().create_alias(&zone, ROOT, &lab.endpoint(OTHER));
+    until("the records to be answered", seconds(30), || {
+        let is_there = |name: &&str| lab.answers(name).iter().all(|it| it == &[there]);
+        NAMES.iter().all(is_there).then_some(())
+    });
+    let config = lab.with_others();
     let config = config.to_str().unwrap();
     let artifacts = lab.artifacts().display().to_string();
     lab.run(&["deploy", "--yes", "--config", config, "--artifacts", &artifacts])
@@ -140,26 +175,84 @@ fn somebody_elses_record_is_adopted_where_it_points(lab: &Lab) {
 
     let plan = lab.dns(&["plan", "--config", config]).exits(5).json();
     assert_eq!(plan["applied"], false);
-    let expected = [
-        pair("_pointsman.shop.pointsman.test. TXT", "create"),
-        pair("check shop.pointsman.test ", "create"),
-        pair(&format!("check shop.pointsman.test {FIRST}"), "create"),
-        pair(&format!("check shop.pointsman.test {OTHER}"), "create"),
-        pair("shop.pointsman.test. A", "adopt"),
-    ];
+    let mut expected: Vec<_> = NAMES
+        .iter()
+        .flat_map(|name| {
+            let checks = ["", FIRST, OTHER].map(|region| pair(&format!("check {name} {region}"), "create"));
+            checks
+                .into_iter()
+                .chain([pair(&format!("_pointsman.{name}. TXT"), "create"), pair(&format!("{name}. A"), "adopt")])
+        })
+        .collect();
+    expected
+        .extend([pair(&format!("check {WWW} {CLOUD}"), "create"), pair(&format!("_pointsman-1.{WWW}. A"), "create")]);
+    expected.sort();
     let mut found = changed(&plan);
     found.sort();
     assert_eq!(found, expected);
     lab.dns(&["apply", "--config", config]).exits(2).says(&["not confirmed", "adopt   shop.pointsman.test. A"]);
     assert_eq!(lab.dns(&["plan", "--config", config]).exits(5).json(), plan, "nothing was changed");
 
-    let watch = Watch::that(lab, SHOP, there);
+    let watch = Watch::that(lab, NAMES, there);
     let applied = lab.dns(&["apply", "--yes", "--config", config]).exits(0).json();
     assert_eq!((&applied["applied"], &applied["changes"]), (&Value::Bool(true), &plan["changes"]), "the same shape");
     lab.dns(&["plan", "--config", config]).exits(0);
     assert!(watch.end() > 100, "it was asked throughout");
     let again = lab.dns(&["apply", "--yes", "--config", config]).exits(0).json();
     assert_eq!(changed(&again), []);
+}
+
+/// A metric check has a copy of its alarm: edited afterwards, that is drift.
+fn checks_follow_alarms_and_count_others(lab: &Lab) {
+    const ALARM: &str = "eu-west-1-errors";
+    let others = fs::read_to_string(lab.with_others()).unwrap();
+    let plan = lab.dns(&["plan", "--config", lab.with_others().to_str().unwrap()]).exits(0).json();
+    let own = |name: &str| {
+        let of = |change: &&Value| change["what"] == "check" && change["service"] == name && change["region"] == OTHER;
+        plan["changes"].as_array().unwrap().iter().find(of).unwrap()["id"].as_str().unwrap().to_owned()
+    };
+    let (one, two) = (own(WWW), own(lab.service()));
+    let shop = others.find(&format!("name = \"{SHOP}\"")).unwrap();
+    let named = |region: &str| format!("name = \"{region}\"");
+    let of = |region: &str, check: &str| format!("{}\ncheck = {{ {check} }}", named(region));
+    let metric = format!("kind = \"metric\", alarm = {{ region = \"{FIRST}\", name = \"{ALARM}\" }}");
+    let calculated = format!("kind = \"calculated\", children = [\"{one}\", \"{two}\"], at_least = 1");
+    let shop = format!(
+        "{}{}",
+        &others[..shop],
+        others[shop..].replacen(&named(FIRST), &of(FIRST, &metric), 1).replacen(
+            &named(OTHER),
+            &of(OTHER, &calculated),
+            1
+        )
+    );
+    let config = lab.write("checks.toml", &shop);
+    let config = config.to_str().unwrap();
+
+    let plan = lab.dns(&["plan", "--config", config]).exits(4).json();
+    assert_eq!(plan["refusals"][0]["code"], "alarm", "there is none yet: {plan:#}");
+    lab.aws().put_alarm(FIRST, ALARM, 5);
+    let plan = lab.dns(&["plan", "--config", config]).exits(5).json();
+    let region = |name: &str| format!("check {SHOP} {name}");
+    let expected =
+        [pair(&region(FIRST), "create"), pair(&region(OTHER), "create"), pair(&format!("{SHOP}. A"), "change")];
+    let mut found = changed(&plan);
+    found.sort();
+    assert_eq!(found, expected);
+    let watch = Watch::that(lab, &[SHOP], lab.address(OTHER));
+    lab.dns(&["apply", "--yes", "--config", config])
+        .exits(0)
+        .says(&["CLOUDWATCH_METRIC of", "CALCULATED at least 1 of"]);
+    lab.dns(&["plan", "--config", config]).exits(0);
+    watch.end();
+
+    lab.aws().put_alarm(FIRST, ALARM, 9);
+    let plan = lab.dns(&["plan", "--config", config]).exits(5).json();
+    assert_eq!(changed(&plan), [pair(&region(FIRST), "change")]);
+    let edited = plan["changes"].as_array().unwrap().iter().find(|change| change["action"] == "change").unwrap();
+    assert_eq!(edited["differing"], serde_json::json!(["alarm"]));
+    lab.dns(&["apply", "--yes", "--config", config]).exits(0);
+    lab.dns(&["plan", "--config", config]).exits(0);
 }
 
 fn what_somebody_edited_is_mended(lab: &Lab) {
@@ -224,10 +317,7 @@ fn up_for_long(status: &Value) -> bool {
 }
 
 fn too_much_of_a_zone_is_refused(lab: &Lab) {
-    for host in ["a", "b"] {
-        lab.aws().change_a(&lab.zone(), "CREATE", &format!("{host}.pointsman.test"), "", (300, "192.0.2.1"));
-    }
-    let config = fs::read_to_string(lab.with_shop()).unwrap();
+    let config = fs::read_to_string(lab.with_others()).unwrap();
     let quicker = config.replace("ttl = \"20s\"", "ttl = \"12s\"");
     assert_ne!(quicker, config, "{config}");
     let quicker = lab.write("quicker.toml", &quicker);
@@ -240,7 +330,7 @@ fn refused_unless_forced(lab: &Lab, config: &Path) {
     let plan = lab.dns(&["plan", "--config", config]).exits(4).json();
     assert_eq!(plan["refusals"][0]["code"], "zone_share", "{plan:#}");
     let refused = lab.dns(&["apply", "--yes", "--config", config]).exits(4);
-    refused.says(&["4 of the 12 record sets", "hint: a rule can be overridden", "--force CODE"]);
+    refused.says(&["7 of the 18 record sets", "hint: a rule can be overridden", "--force CODE"]);
     lab.dns(&["apply", "--yes", "--config", config, "--force", "zone_share"]).exits(0);
     lab.dns(&["plan", "--config", config]).exits(0);
 }

@@ -155,16 +155,25 @@ fn as_text(plan: &DnsPlan) -> String {
 
 fn check_words(check: &CheckDiff, step: Step) -> String {
     match step {
-        Step::Create => {
-            let CheckSettings { r#type, ip_address, fully_qualified_domain_name, port, resource_path, .. } =
-                check.wanted.settings.clone();
-            let place = ip_address.or(fully_qualified_domain_name).unwrap_or_default();
-            let (kind, port) = (r#type.unwrap_or_default(), port.unwrap_or_default());
-            format!(": {kind} {place}:{port}{}", resource_path.unwrap_or_default())
-        }
+        Step::Create => format!(": {}", settings_words(&check.wanted.settings)),
         Step::Change => format!(": {} were changed by somebody, or in the configuration", check.differing.join(", ")),
         _ => String::new(),
     }
+}
+
+fn settings_words(settings: &CheckSettings) -> String {
+    let kind = settings.r#type.as_deref().unwrap_or_default();
+    if let Some(alarm) = &settings.alarm_identifier {
+        return format!("{kind} of {} in {}", alarm.name, alarm.region);
+    }
+    if let Some(children) = &settings.child_health_checks {
+        let least = settings.health_threshold.unwrap_or_default();
+        return format!("{kind} at least {least} of {}", children.child_health_check.join(", "));
+    }
+    let place = settings.ip_address.as_ref().or(settings.fully_qualified_domain_name.as_ref());
+    let place = place.map(String::as_str).unwrap_or_default();
+    let path = settings.resource_path.as_deref().unwrap_or_default();
+    format!("{kind} {place}:{}{path}", settings.port.unwrap_or_default())
 }
 
 fn set_words(set: &RecordSet) -> String {

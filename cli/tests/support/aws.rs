@@ -102,14 +102,38 @@ impl Aws {
 
     /// Changes one simple A record, or a set whose further elements are `routing`.
     pub(crate) fn change_a(&self, zone: &str, action: &str, name: &str, routing: &str, (ttl, value): (u32, &str)) {
-        let set = format!(
-            "<Name>{name}.</Name><Type>A</Type>{routing}<TTL>{ttl}</TTL><ResourceRecords><ResourceRecord>\
-             <Value>{value}</Value></ResourceRecord></ResourceRecords>"
+        let values = format!(
+            "{routing}<TTL>{ttl}</TTL><ResourceRecords><ResourceRecord><Value>{value}</Value></ResourceRecord></ResourceRecords>"
         );
+        self.change_set(zone, action, name, &values);
+    }
+
+    /// Makes or edits an alarm that goes off above so many errors a minute.
+    pub(crate) fn put_alarm(&self, region: &str, name: &str, threshold: u32) {
+        let body = format!(
+            "Action=PutMetricAlarm&Version=2010-08-01&AlarmName={name}&MetricName=Errors&Namespace=Shop&Statistic=Sum&Period=60\
+             &EvaluationPeriods=2&Threshold={threshold}&ComparisonOperator=GreaterThanThreshold\
+             &Dimensions.member.1.Name=Region&Dimensions.member.1.Value={name}"
+        );
+        let form = ("Content-Type", "application/x-www-form-urlencoded");
+        let put = self.call("POST", "/", ("monitoring", region), &[form], body.as_bytes());
+        assert_eq!(put.status, 200, "{}", String::from_utf8_lossy(&put.body));
+    }
+
+    /// Makes a simple A record that is an alias of another name of the zone.
+    pub(crate) fn create_alias(&self, zone: &str, name: &str, of: &str) {
+        let target = format!(
+            "<AliasTarget><HostedZoneId>{zone}</HostedZoneId><DNSName>{of}.</DNSName>\
+             <EvaluateTargetHealth>false</EvaluateTargetHealth></AliasTarget>"
+        );
+        self.change_set(zone, "CREATE", name, &target);
+    }
+
+    fn change_set(&self, zone: &str, action: &str, name: &str, rest: &str) {
         let body = format!(
             "<ChangeResourceRecordSetsRequest xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\"><ChangeBatch>\
-             <Changes><Change><Action>{action}</Action><ResourceRecordSet>{set}</ResourceRecordSet></Change></Changes>\
-             </ChangeBatch></ChangeResourceRecordSetsRequest>"
+             <Changes><Change><Action>{action}</Action><ResourceRecordSet><Name>{name}.</Name><Type>A</Type>{rest}\
+             </ResourceRecordSet></Change></Changes></ChangeBatch></ChangeResourceRecordSetsRequest>"
         );
         self.route53("POST", &format!("hostedzone/{zone}/rrset"), &body);
     }

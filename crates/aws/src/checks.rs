@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_route53::types::{
-    HealthCheckConfig, HealthCheckRegion, HealthCheckType, ResettableElementName, builders::HealthCheckConfigBuilder,
+use aws_sdk_route53::{
+    error::BuildError,
+    types::{
+        self, CloudWatchAlarmConfiguration, CloudWatchRegion, HealthCheckConfig, HealthCheckRegion, HealthCheckType,
+        ResettableElementName, builders::HealthCheckConfigBuilder,
+    },
 };
-use decision::{CheckDiff, HeldCheck, attempts, diff_checks, ids};
-use domain::{Config, DnsName, NativeChecks};
-use route53::{CheckSettings, Children, Regions};
+use decision::{CheckDiff, HeldCheck, HeldChecks, attempts, diff_checks, ids};
+use domain::{Config, DnsName, NativeChecks, RegionCheck};
+use route53::{AlarmIdentifier, AlarmSettings, CheckSettings, Children, Regions};
 
 use crate::{
     error::{AwsError, failed},
@@ -17,7 +21,7 @@ use crate::{
 impl Switch {
     /// Makes the checks of every service, and mends those whose settings are others than the configuration's.
     pub async fn ensure_checks(&self, config: &Config) -> Result<BTreeMap<DnsName, NativeChecks>, AwsError> {
-        let there = self.checks_there().await?;
+        let there = self.checks_there(config).await?;
         let mut all = BTreeMap::new();
         for service in &config.services {
             let mut checks = diff_checks(&config.stack, service, &there);
@@ -27,19 +31,28 @@ impl Switch {
         Ok(all)
     }
 
-    /// Every check of the account, by its caller reference.
-    pub(crate) async fn checks_there(&self) -> Result<BTreeMap<String, HeldCheck>, AwsError> {
-        let mut there = BTreeMap::new();
+    /// Every check of the account, and the alarms that checks of the configuration follow.
+    pub(crate) async fn checks_there(&self, config: &Config) -> Result<HeldChecks, AwsError> {
+        let mut there = HeldChecks::default();
         let mut pages = self.route53.list_health_checks().into_paginator().send();
         loop {
             let Some(page) = pages.next().await else { break };
             let page = page.map_err(failed("ListHealthChecks"))?;
             for check in page.health_checks {
                 let settings = check.health_check_config.as_ref().map(settings).unwrap_or_default();
+                let copied = check.cloud_watch_alarm_configuration.and_then(copied);
                 if let Ok(id) = check.id.parse() {
-                    there.insert(check.caller_reference, HeldCheck { id, settings });
+                    there.by_reference.insert(check.caller_reference, HeldCheck { id, settings, copied });
                 }
             }
+        }
+        for region in config.services.iter().flat_map(|service| &service.regions) {
+            let Some(RegionCheck::Metric { alarm, .. }) = &region.check else { continue };
+            let now = match self.alarms.describe(&alarm.region, &alarm.name).await? {
+                Some(found) => AlarmSettings::try_from(found).map_err(|unsupported| unsupported.to_string()),
+                None => Err("there is no such alarm of a metric".to_owned()),
+            };
+            there.alarms.insert(alarm.clone(), now);
         }
         Ok(there)
     }
@@ -70,7 +83,7 @@ impl Switch {
                 Ok(made) => {
                     let id = made.health_check.map(|check| check.id).unwrap_or_default();
                     let id = id.parse().map_err(|error| bad_id("CreateHealthCheck", &error))?;
-                    return Ok(HeldCheck { id, settings: settings.clone() });
+                    return Ok(HeldCheck { id, settings: settings.clone(), copied: None });
                 }
                 // Somebody deleted the check that was made under this reference.
                 Err(error) if error.code() == Some("HealthCheckAlreadyExists") => spent = Some(error),
@@ -110,6 +123,11 @@ impl Switch {
             .set_disabled(whole.disabled)
             .set_enable_sni(whole.enable_sni)
             .set_regions(whole.regions.as_ref().map(regions))
+            .set_health_threshold(whole.health_threshold.and_then(number))
+            .set_child_health_checks(whole.child_health_checks.map(|children| children.child_health_check))
+            // Named again, the alarm is copied again (R26).
+            .set_alarm_identifier(whole.alarm_identifier.map(alarm).transpose()?)
+            .set_insufficient_data_health_status(whole.insufficient_data_health_status.as_deref().map(Into::into))
             .set_reset_elements((!reset.is_empty()).then_some(reset))
             .send()
             .await
@@ -141,12 +159,39 @@ fn to_sdk(settings: &CheckSettings) -> Result<HealthCheckConfig, AwsError> {
         .set_inverted(settings.inverted)
         .set_disabled(settings.disabled)
         .set_enable_sni(settings.enable_sni)
-        .set_regions(settings.regions.as_ref().map(regions));
-    config.build().map_err(|error| AwsError::Refused {
-        operation: "CreateHealthCheck",
-        code: "Incomplete".to_owned(),
-        message: error.to_string(),
-    })
+        .set_regions(settings.regions.as_ref().map(regions))
+        .set_health_threshold(settings.health_threshold.and_then(number))
+        .set_child_health_checks(settings.child_health_checks.clone().map(|children| children.child_health_check))
+        .set_alarm_identifier(settings.alarm_identifier.clone().map(alarm).transpose()?)
+        .set_insufficient_data_health_status(settings.insufficient_data_health_status.as_deref().map(Into::into));
+    config.build().map_err(|error| incomplete(&error))
+}
+
+fn alarm(AlarmIdentifier { region, name }: AlarmIdentifier) -> Result<types::AlarmIdentifier, AwsError> {
+    let region = CloudWatchRegion::from(region.as_str());
+    types::AlarmIdentifier::builder().region(region).name(name).build().map_err(|error| incomplete(&error))
+}
+
+fn incomplete(error: &BuildError) -> AwsError {
+    AwsError::Refused { operation: "CreateHealthCheck", code: "Incomplete".to_owned(), message: error.to_string() }
+}
+
+/// What Route 53 shows of the alarm that it copied; none of what it could not have copied.
+fn copied(shown: CloudWatchAlarmConfiguration) -> Option<AlarmSettings> {
+    let whole = |number: i32| u32::try_from(number).unwrap_or_default();
+    let dimensions = shown.dimensions.unwrap_or_default().into_iter();
+    let alarm = route53::Alarm {
+        namespace: Some(shown.namespace),
+        metric: Some(shown.metric_name),
+        dimensions: dimensions.map(|dimension| (dimension.name, dimension.value)).collect(),
+        statistic: Some(shown.statistic.as_str().to_owned()),
+        period_s: whole(shown.period),
+        evaluation_periods: whole(shown.evaluation_periods),
+        threshold: shown.threshold,
+        comparison: shown.comparison_operator.as_str().to_owned(),
+        ..route53::Alarm::default()
+    };
+    AlarmSettings::try_from(alarm).ok()
 }
 
 fn settings(config: &HealthCheckConfig) -> CheckSettings {
@@ -169,6 +214,10 @@ fn settings(config: &HealthCheckConfig) -> CheckSettings {
         enable_sni: config.enable_sni(),
         regions: (!checkers.is_empty())
             .then(|| Regions { region: checkers.iter().map(|region| region.as_str().to_owned()).collect() }),
+        alarm_identifier: config
+            .alarm_identifier()
+            .map(|alarm| AlarmIdentifier { region: alarm.region().as_str().to_owned(), name: alarm.name().to_owned() }),
+        insufficient_data_health_status: config.insufficient_data_health_status().map(|it| it.as_str().to_owned()),
         ..CheckSettings::default()
     }
 }

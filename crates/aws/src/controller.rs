@@ -223,7 +223,7 @@ impl Controller {
         };
         let (asks_native, asks_alarms) = (asks(&evidence, native_matters), asks(&evidence, alarms_matter));
         let checks = self.checks(service)?;
-        let native = OptionFuture::from(asks_native.then(|| self.switch.native(checks)));
+        let native = OptionFuture::from(asks_native.then(|| self.switch.native(service, checks)));
         let alarms = OptionFuture::from(asks_alarms.then(|| self.alarms.ask(service)));
         let (native, alarms) = tokio::join!(native, alarms);
         evidence.native = native.unwrap_or(evidence.native);

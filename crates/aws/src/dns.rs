@@ -7,6 +7,7 @@ use std::{
 
 use decision::{CheckDiff, ReadZone, RecordsError, Remark, Zoning, diff_checks, ids, risky, zoning};
 use domain::{Config, DnsName, HostedZoneId, NativeChecks, Service, ServiceState};
+use probe::{ProbeError, Prober};
 use route53::{RecordType, Zone};
 
 use crate::{
@@ -41,6 +42,9 @@ pub enum DnsError {
     /// It is not what was shown any more.
     #[error("the records of {0} have changed since the plan was made")]
     Moved(DnsName),
+    /// Nobody can be asked what is answered.
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
     /// A zone without its own record is none.
     #[error("zone {0} has no SOA record")]
     NoApex(HostedZoneId),
@@ -62,6 +66,10 @@ pub struct ServiceDns {
 }
 
 impl ServiceDns {
+    fn refusals(&self) -> impl Iterator<Item = &Remark> {
+        self.checks.iter().filter_map(|check| check.refusal.as_ref()).chain(&self.records.refusals)
+    }
+
     fn is_needed(&self) -> bool {
         self.records.is_needed() || self.checks.iter().any(|check| check.held.is_none() || !check.differing.is_empty())
     }
@@ -90,7 +98,7 @@ impl DnsPlan {
 
     /// Why it may not be carried out.
     pub fn refusals(&self) -> impl Iterator<Item = &Remark> {
-        self.services.iter().flat_map(|service| &service.records.refusals).chain(&self.risks)
+        self.services.iter().flat_map(ServiceDns::refusals).chain(&self.risks)
     }
 }
 
@@ -106,7 +114,7 @@ pub struct AppliedDns {
 /// Compares Route 53 with what `config` needs of it. Changes nothing.
 pub async fn plan_dns(session: &Session, names: &Names, config: &Config) -> Result<DnsPlan, DnsError> {
     let place = Place::of(session, names, config);
-    let there = place.switch.checks_there().await?;
+    let there = place.switch.checks_there(config).await?;
     let checks = config.services.iter().map(|service| diff_checks(&config.stack, service, &there)).collect();
     place.plan(config, checks).await
 }
@@ -180,7 +188,10 @@ impl Place {
         for (service, checks) in config.services.iter().zip(checks) {
             let zone = &service.hosted_zone;
             let state = self.state(&service.name).await?;
-            let records = zoning(service, &zones[zone], &ids(&checks), state.as_ref().map(|(state, _)| state))?;
+            let mut records = zoning(service, &zones[zone], &ids(&checks), state.as_ref().map(|(state, _)| state))?;
+            if records.adopts() {
+                records = records.unless_moved(service, &Prober::new(config)?.answering(service).await);
+            }
             if records.is_needed() {
                 batches.entry(zone).or_default().extend(records.batch(service));
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_config::retry::RetryConfig;
 use aws_sdk_route53::{Client, config};
 use decision::{Evidence, NativeHealth, Outcome};
-use domain::{CheckId, NativeChecks, PlanKind, RegionName, Service, ServiceState};
+use domain::{CheckId, NativeChecks, PlanKind, RegionCheck, RegionName, Service, ServiceState};
 use futures::future::join_all;
 use jiff::Timestamp;
 
@@ -27,11 +27,19 @@ impl Native {
     }
 
     /// Each region's own check, by the 18 % rule (R22); `Unknown` when it can't be had.
-    pub(crate) async fn ask(&self, checks: &NativeChecks) -> BTreeMap<RegionName, NativeHealth> {
-        let asked = checks
-            .own
-            .iter()
-            .map(|(region, check)| async { (region.clone(), self.recent.or_ask(check, self.health_of(check)).await) });
+    pub(crate) async fn ask(&self, service: &Service, checks: &NativeChecks) -> BTreeMap<RegionName, NativeHealth> {
+        let asked = checks.own.iter().map(|(region, check)| async move {
+            let own = service.region(region).and_then(|region| region.check.as_ref());
+            let health = match own {
+                // Route 53 tells nothing of a calculated check but through its children.
+                Some(RegionCheck::Calculated { children, at_least }) => {
+                    let children = children.iter().map(|child| self.recent.or_ask(child, self.health_of(child)));
+                    count(&join_all(children).await, *at_least)
+                }
+                Some(RegionCheck::Metric { .. }) | None => self.recent.or_ask(check, self.health_of(check)).await,
+            };
+            (region.clone(), health)
+        });
         join_all(asked).await.into_iter().collect()
     }
 
@@ -50,6 +58,17 @@ fn judge(views: Vec<bool>) -> NativeHealth {
     match views.len() {
         0 => NativeHealth::Unknown,
         _ if route53::aggregate(views) => NativeHealth::Healthy,
+        _ => NativeHealth::Unhealthy,
+    }
+}
+
+/// What a check is that counts these (R25).
+fn count(children: &[NativeHealth], at_least: u16) -> NativeHealth {
+    let of = |health| children.iter().filter(|child| **child == health).count();
+    let (healthy, unknown) = (of(NativeHealth::Healthy), of(NativeHealth::Unknown));
+    match usize::from(at_least) {
+        enough if healthy >= enough => NativeHealth::Healthy,
+        enough if healthy + unknown >= enough => NativeHealth::Unknown,
         _ => NativeHealth::Unhealthy,
     }
 }
@@ -94,5 +113,15 @@ mod tests {
         let of = |healthy: usize| judge((0..16).map(|n| n < healthy).collect());
         assert_eq!((of(3), of(2)), (NativeHealth::Healthy, NativeHealth::Unhealthy));
         assert_eq!(judge(Vec::new()), NativeHealth::Unknown, "before any checker has said a word");
+    }
+
+    #[test]
+    fn r25_a_calculated_check_is_what_enough_of_its_children_are() {
+        use NativeHealth::{Healthy, Unhealthy, Unknown};
+        assert_eq!(count(&[Healthy, Healthy, Unhealthy], 2), Healthy);
+        assert_eq!(count(&[Healthy, Unhealthy, Unhealthy], 2), Unhealthy);
+        assert_eq!(count(&[Healthy, Unknown, Unhealthy], 2), Unknown);
+        assert_eq!(count(&[Healthy, Unknown, Unknown], 1), Healthy, "whatever the others are");
+        assert_eq!(count(&[Unknown, Unhealthy], 2), Unhealthy, "whatever the other is");
     }
 }

@@ -13,13 +13,14 @@ use aws_sdk_route53::{
         ResourceRecordSetFailover, RrType,
     },
 };
-use decision::{NativeHealth, RecordsError, change_batch, is_ours};
+use decision::{NativeHealth, RecordsError, change_batch, fence_in};
 use domain::{DnsName, HostedZoneId, NativeChecks, Plan, RegionName, Service};
 use route53::{Action, RecordSet, Role, Routing, Target};
 use tokio::sync::Mutex as AsyncMutex;
 
 use crate::{
     Session,
+    alarms::Alarms,
     error::{AwsError, failed},
     gathering::Seat,
     native::Native,
@@ -43,6 +44,7 @@ pub enum SwitchError {
 #[derive(Debug, Clone)]
 pub struct Switch {
     pub(crate) route53: Client,
+    pub(crate) alarms: Alarms,
     native: Native,
     changes: Changes,
     /// As long an answer about a change is good.
@@ -62,7 +64,8 @@ impl Switch {
     pub fn new(session: &Session, speed: f64) -> Self {
         let route53 = session.route53(speed);
         let native = Native::new(route53.clone(), speed);
-        Self { route53, native, changes: Changes::default(), fresh: Duration::from_secs(2).div_f64(speed) }
+        let alarms = Alarms::new(session);
+        Self { route53, alarms, native, changes: Changes::default(), fresh: Duration::from_secs(2).div_f64(speed) }
     }
 
     /// Carries out a plan's change batch, together with those who are ready in the same look; the id of the change.
@@ -133,31 +136,22 @@ impl Switch {
         id.parse().map_err(|error: domain::NameError| bad_id("CreateHostedZone", &error))
     }
 
-    /// The record sets of a service, its fence among them, as the control plane has them.
-    pub async fn record_sets(&self, service: &Service) -> Result<Vec<RecordSet>, AwsError> {
-        let mut sets = Vec::new();
-        let mut start = Some((service.name.to_string(), None, None));
-        while let Some((name, kind, id)) = start.take() {
-            let page = self
-                .route53
-                .list_resource_record_sets()
-                .hosted_zone_id(service.hosted_zone.as_str())
-                .start_record_name(name)
-                .set_start_record_type(kind)
-                .set_start_record_identifier(id)
-                .send()
-                .await
-                .map_err(failed("ListResourceRecordSets"))?;
-            let before = sets.len();
-            sets.extend(
-                page.resource_record_sets().iter().filter_map(from_sdk).filter(|set| is_ours(service, &set.name)),
-            );
-            // The list is in the order of reversed labels: ours stand together.
-            if page.is_truncated && (sets.len() > before || before == 0) {
-                start = page.next_record_name.map(|name| (name, page.next_record_type, page.next_record_identifier));
-            }
-        }
-        Ok(sets)
+    /// The value of the TXT record that holds a service's epoch, as the control plane has it; none: there is no such record.
+    pub async fn fence(&self, service: &Service) -> Result<Option<String>, AwsError> {
+        let name = service.fence_name().to_string();
+        let page = self
+            .route53
+            .list_resource_record_sets()
+            .hosted_zone_id(service.hosted_zone.as_str())
+            .start_record_name(name)
+            .start_record_type(RrType::Txt)
+            .max_items(1)
+            .send()
+            .await
+            .map_err(failed("ListResourceRecordSets"))?;
+        // The list begins there whether there is such a set or not.
+        let first: Vec<_> = page.resource_record_sets().iter().filter_map(from_sdk).collect();
+        Ok(fence_in(service, &first))
     }
 
     /// Whether a change has reached all of Route 53's servers, or had a moment ago: those who ask at once cost one call.
@@ -184,8 +178,8 @@ impl Switch {
     }
 
     /// What Route 53's checkers say of each region, by the 18 % rule (R22), or said a moment ago; `Unknown` when it can't be had.
-    pub async fn native(&self, checks: &NativeChecks) -> BTreeMap<RegionName, NativeHealth> {
-        self.native.ask(checks).await
+    pub async fn native(&self, service: &Service, checks: &NativeChecks) -> BTreeMap<RegionName, NativeHealth> {
+        self.native.ask(service, checks).await
     }
 }
 

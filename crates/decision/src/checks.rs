@@ -2,8 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use domain::{CheckId, NativeCheck, NativeChecks, Region, RegionName, Service, StackName, sha256_hex};
-use route53::{CheckSettings, Regions};
+use domain::{
+    Alarm, CheckId, InsufficientData, NativeCheck, NativeChecks, Region, RegionCheck, RegionName, Service, StackName,
+    sha256_hex,
+};
+use route53::{AlarmIdentifier, AlarmSettings, CheckSettings, Children, Regions};
+
+use crate::zoning::Remark;
 
 /// Characters of a caller reference that leave room for the number of a later attempt, of 64 in all.
 const REFERENCE: usize = 60;
@@ -29,23 +34,36 @@ pub struct WantedCheck {
 }
 
 /// A check as AWS has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct HeldCheck {
     /// Its id.
     pub id: CheckId,
     /// Its settings.
     pub settings: CheckSettings,
+    /// What it copied of its alarm (R26), where it follows one.
+    pub copied: Option<AlarmSettings>,
+}
+
+/// The checks that AWS has, and the alarms that some are to follow.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct HeldChecks {
+    /// By their caller references.
+    pub by_reference: BTreeMap<String, HeldCheck>,
+    /// Alarms as they are; or why no check can follow one.
+    pub alarms: BTreeMap<Alarm, Result<AlarmSettings, String>>,
 }
 
 /// A wanted check and what there is of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct CheckDiff {
     /// As it should be.
     pub wanted: WantedCheck,
     /// As it is, where there is one.
     pub held: Option<HeldCheck>,
-    /// The settings in which the two differ.
+    /// The settings in which the two differ; `alarm` where that was edited after it was copied.
     pub differing: Vec<&'static str>,
+    /// Why Route 53 would not take it as it should be.
+    pub refusal: Option<Remark>,
 }
 
 impl CheckDiff {
@@ -82,13 +100,40 @@ pub fn wanted_checks(stack: &StackName, service: &Service) -> Vec<WantedCheck> {
 
 /// What there is of the checks wanted, found by their references.
 #[must_use]
-pub fn diff_checks(stack: &StackName, service: &Service, there: &BTreeMap<String, HeldCheck>) -> Vec<CheckDiff> {
+pub fn diff_checks(stack: &StackName, service: &Service, there: &HeldChecks) -> Vec<CheckDiff> {
     let diff = |wanted: WantedCheck| {
-        let held = attempts(&wanted.reference).filter_map(|reference| there.get(&reference)).next_back().cloned();
-        let differing = held.as_ref().map(|held| wanted.settings.drift(&held.settings)).unwrap_or_default();
-        CheckDiff { wanted, held, differing }
+        let held = attempts(&wanted.reference).filter_map(|reference| there.by_reference.get(&reference)).next_back();
+        let mut differing = held.map(|held| wanted.settings.drift(&held.settings)).unwrap_or_default();
+        let own = match &wanted.of {
+            CheckOf::Region(region) => service.region(region).and_then(|region| region.check.as_ref()),
+            CheckOf::AlwaysUnhealthy => None,
+        };
+        let refusal = match own {
+            Some(RegionCheck::Metric { alarm, .. }) => match there.alarms.get(alarm) {
+                Some(Ok(now)) => {
+                    let is_edited = held.is_some_and(|held| held.copied.as_ref() != Some(now));
+                    differing.extend(is_edited.then_some("alarm"));
+                    None
+                }
+                Some(Err(why)) => Some(Remark { code: "alarm", text: format!("{}: {alarm}: {why}", service.name) }),
+                None => None,
+            },
+            Some(RegionCheck::Calculated { children, .. }) => children.iter().find_map(|child| unfit(child, there)),
+            None => None,
+        };
+        CheckDiff { held: held.cloned(), wanted, differing, refusal }
     };
     wanted_checks(stack, service).into_iter().map(diff).collect()
+}
+
+/// Why a check can't be counted by another one (R25).
+fn unfit(child: &CheckId, there: &HeldChecks) -> Option<Remark> {
+    let why = match there.by_reference.values().find(|held| held.id == *child) {
+        None => "is not there",
+        Some(held) if held.settings.r#type.as_deref() == Some("CALCULATED") => "is a calculated one itself",
+        Some(_) => return None,
+    };
+    Some(Remark { code: "child_check", text: format!("health check {child} {why}, and can't be counted") })
 }
 
 /// The references that a check may have been made under: Route 53 never takes that of a deleted check again.
@@ -115,6 +160,39 @@ pub fn ids(checks: &[CheckDiff]) -> NativeChecks {
 }
 
 fn check_of(stack: &StackName, service: &Service, region: &Region) -> WantedCheck {
+    let Some(check) = &region.check else { return endpoint_check(stack, service, region) };
+    let settings = match check {
+        RegionCheck::Metric { alarm, insufficient_data } => CheckSettings {
+            r#type: Some("CLOUDWATCH_METRIC".to_owned()),
+            alarm_identifier: Some(AlarmIdentifier { region: alarm.region.to_string(), name: alarm.name.clone() }),
+            insufficient_data_health_status: Some(
+                match insufficient_data {
+                    InsufficientData::Healthy => "Healthy",
+                    InsufficientData::Unhealthy => "Unhealthy",
+                    InsufficientData::LastKnownStatus => "LastKnownStatus",
+                }
+                .to_owned(),
+            ),
+            ..CheckSettings::default()
+        },
+        RegionCheck::Calculated { children, at_least } => CheckSettings {
+            r#type: Some("CALCULATED".to_owned()),
+            child_health_checks: Some(Children {
+                child_health_check: children.iter().map(ToString::to_string).collect(),
+            }),
+            health_threshold: Some((*at_least).into()),
+            ..CheckSettings::default()
+        },
+    };
+    let kind = settings.r#type.as_deref().unwrap_or_default();
+    WantedCheck {
+        of: CheckOf::Region(region.name.clone()),
+        reference: reference(format!("{stack}:{}:{}:{kind}", service.name, region.name)),
+        settings,
+    }
+}
+
+fn endpoint_check(stack: &StackName, service: &Service, region: &Region) -> WantedCheck {
     let NativeCheck { https, port, path, interval_s, threshold, search, checkers } = &service.check;
     let kind = match (path, https, search) {
         (None, ..) => "TCP",
@@ -125,9 +203,9 @@ fn check_of(stack: &StackName, service: &Service, region: &Region) -> WantedChec
     };
     let targets = &region.targets;
     let address = targets.a.first().map(ToString::to_string).or(targets.aaaa.first().map(ToString::to_string));
-    let cname = targets.cname.as_ref().map(ToString::to_string);
+    let named = targets.name().map(ToString::to_string);
     // Where there is an address the name is only sent, as host and for SNI; TCP sends none.
-    let name = if address.is_some() { path.as_ref().map(|_| service.name.to_string()) } else { cname };
+    let name = if address.is_some() { path.as_ref().map(|_| service.name.to_string()) } else { named };
     let checkers = checkers.iter().map(ToString::to_string).collect::<Vec<_>>();
     let how = if address.is_some() { "address" } else { "name" };
     WantedCheck {
@@ -175,6 +253,10 @@ mod tests {
         wanted_checks(&config.stack, &config.services[0])
     }
 
+    fn held(wanted: &WantedCheck) -> HeldCheck {
+        HeldCheck { id: "c1".parse().unwrap(), settings: wanted.settings.clone().with_defaults(), copied: None }
+    }
+
     /// Route 53's own judgement needs public addresses.
     fn public(mut settings: CheckSettings) -> CheckSettings {
         settings.ip_address = settings.ip_address.map(|_| "203.0.114.1".to_owned());
@@ -205,25 +287,88 @@ mod tests {
         let config = config("kind = \"http\"\nport = 80\npath = \"/health\"");
         let service = &config.services[0];
         let all = wanted_checks(&config.stack, service);
-        let held = |wanted: &WantedCheck| HeldCheck {
-            id: "c1".parse().unwrap(),
-            settings: wanted.settings.clone().with_defaults(),
-        };
-        let mut there: BTreeMap<_, _> = all.iter().map(|it| (it.reference.clone(), held(it))).collect();
+        let mut there = HeldChecks::default();
+        there.by_reference.extend(all.iter().map(|it| (it.reference.clone(), held(it))));
         let diffs = diff_checks(&config.stack, service, &there);
         assert!(diffs.iter().all(|diff| diff.held.is_some() && diff.differing.is_empty()), "{diffs:?}");
 
-        let edited = there.get_mut(&all[0].reference).unwrap();
+        let edited = there.by_reference.get_mut(&all[0].reference).unwrap();
         edited.settings.disabled = Some(true);
         edited.settings.resource_path = Some("/".to_owned());
-        there.remove(&all[1].reference);
+        there.by_reference.remove(&all[1].reference);
         let diffs = diff_checks(&config.stack, service, &there);
         assert_eq!(diffs[0].differing, ["resource_path", "disabled"]);
         assert_eq!((&diffs[1].held, diffs[1].id().as_str()), (&None, "to-be-made-us-east-1"));
 
         // Made again after it was deleted.
-        there.insert(format!("{}#2", all[1].reference), held(&all[1]));
+        there.by_reference.insert(format!("{}#2", all[1].reference), held(&all[1]));
         assert!(diff_checks(&config.stack, service, &there)[1].held.is_some());
+    }
+
+    /// With this check of the first region, whatever the service's is.
+    fn own(check: &str) -> Config {
+        let mut config = config("kind = \"tcp\"\nport = 443");
+        let source = format!(
+            "control_region = \"eu-central-1\"\nobservers = [\"ca-central-1\", \"us-east-2\", \"us-west-2\"]\n\
+             [[service]]\nname = \"api.example.com\"\nhosted_zone = \"Z1\"\n\
+             region = [{{ name = \"eu-west-1\", a = [\"192.0.2.1\"], check = {check} }}, {{ name = \"us-east-1\", a = [\"192.0.2.2\"] }}]\n\
+             probe = [{{ name = \"http\", kind = \"http\" }}]\n"
+        );
+        config.services = Config::parse("t.toml", &source).unwrap_or_else(|error| panic!("{error}")).services;
+        config
+    }
+
+    #[test]
+    fn r26_an_alarm_edited_after_it_was_copied_is_drift() {
+        let config = own("{ kind = \"metric\", alarm = { region = \"eu-west-1\", name = \"errors\" } }");
+        let service = &config.services[0];
+        let wanted = wanted_checks(&config.stack, service).remove(0);
+        assert_eq!(wanted.settings.insufficient_data_health_status.as_deref(), Some("Unhealthy"), "it lives there");
+        assert!(wanted.settings.clone().with_defaults().judge().is_ok(), "{wanted:?}");
+        let alarm = |threshold| route53::Alarm {
+            namespace: Some("Shop".to_owned()),
+            metric: Some("Errors".to_owned()),
+            statistic: Some("Sum".to_owned()),
+            period_s: 60,
+            evaluation_periods: 2,
+            threshold,
+            comparison: "GreaterThanThreshold".to_owned(),
+            ..route53::Alarm::default()
+        };
+        let settings = |threshold| AlarmSettings::try_from(alarm(threshold)).unwrap();
+        let copied = HeldCheck { copied: Some(settings(5.0)), ..held(&wanted) };
+        let name = Alarm { region: "eu-west-1".parse().unwrap(), name: "errors".to_owned() };
+        let diff = |now: Result<AlarmSettings, String>| {
+            let there = HeldChecks {
+                by_reference: [(wanted.reference.clone(), copied.clone())].into(),
+                alarms: [(name.clone(), now)].into(),
+            };
+            let diff = diff_checks(&config.stack, service, &there).remove(0);
+            (diff.differing, diff.refusal.map(|refusal| refusal.code))
+        };
+        assert_eq!(diff(Ok(settings(5.0))), (vec![], None));
+        assert_eq!(diff(Ok(settings(9.0))), (vec!["alarm"], None));
+        assert_eq!(diff(Err("there is no such alarm".to_owned())), (vec![], Some("alarm")));
+    }
+
+    #[test]
+    fn r25_a_calculated_check_counts_checks_that_are_there() {
+        let config = own("{ kind = \"calculated\", children = [\"c1\", \"c2\"], at_least = 1 }");
+        let service = &config.services[0];
+        let wanted = wanted_checks(&config.stack, service);
+        assert!(wanted[0].settings.clone().with_defaults().judge().is_ok(), "{wanted:?}");
+        assert_eq!(wanted[0].settings.health_threshold, Some(1));
+        assert_eq!(wanted[1].settings.r#type.as_deref(), Some("HTTP"), "the other's is the service's");
+        let refusal = |others: &[(&str, &WantedCheck)]| {
+            let other =
+                |(id, of): &(&str, &WantedCheck)| ((*id).to_owned(), HeldCheck { id: id.parse().unwrap(), ..held(of) });
+            let there = HeldChecks { by_reference: others.iter().map(other).collect(), alarms: BTreeMap::new() };
+            diff_checks(&config.stack, service, &there).remove(0).refusal.map(|refusal| refusal.text)
+        };
+        let (calculated, http) = (&wanted[0], &wanted[1]);
+        assert_eq!(refusal(&[("c1", http), ("c2", http)]), None);
+        assert!(refusal(&[("c1", http)]).unwrap().contains("c2 is not there"));
+        assert!(refusal(&[("c1", calculated), ("c2", http)]).unwrap().contains("c1 is a calculated one itself"));
     }
 
     #[test]

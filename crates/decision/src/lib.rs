@@ -29,14 +29,14 @@ mod unusual;
 mod zoning;
 
 pub use approve::approve;
-pub use checks::{CheckDiff, CheckOf, HeldCheck, WantedCheck, attempts, diff_checks, ids, wanted_checks};
+pub use checks::{CheckDiff, CheckOf, HeldCheck, HeldChecks, WantedCheck, attempts, diff_checks, ids, wanted_checks};
 pub use decide::{Decision, Outcome, decide};
 pub use evidence::{AlarmState, Evidence, Hearing, NativeHealth, Sighting, Silence};
 pub use execution::{Action, Event, acknowledge, next, note, settle, take};
 pub use explain::explain;
 pub use observe::{Measured, follow, needs_event, needs_write, verdict};
 pub use order::{Order, may_force, order};
-pub use records::{RecordsError, change_batch, fence_in, fence_set, is_ours, names, record_sets, slots_in};
+pub use records::{RecordsError, change_batch, fence_in, fence_set, is_ours, names, record_sets, slots_in, target_of};
 pub use tally::{Signal, Tally, Vote, down_after};
 pub use unusual::Unusual;
 pub use zoning::{ReadZone, Remark, Zoning, risky, zoning};

@@ -21,7 +21,7 @@ pub enum RecordsError {
 
 /// All record sets of a service but the fence, for every type that its regions answer.
 pub fn record_sets(service: &Service, slots: &[Slot], checks: &NativeChecks) -> Result<Vec<RecordSet>, RecordsError> {
-    let kinds: BTreeSet<_> = service.regions.iter().flat_map(kinds).collect();
+    let kinds: BTreeSet<_> = service.regions.iter().flat_map(|region| region.targets.record_types()).collect();
     let last = slots.len().saturating_sub(1);
     let mut sets = Vec::new();
     for kind in kinds {
@@ -35,7 +35,7 @@ pub fn record_sets(service: &Service, slots: &[Slot], checks: &NativeChecks) -> 
                 target,
                 health_check: check.map(|check| check.as_str().into()),
             };
-            let target = Target::Values { ttl: service.ttl_s, values: values(region, kind) };
+            let target = target_of(service, region, kind);
             let check = Some(check(slot, checks)?);
             if level == last {
                 sets.push(set(level.saturating_sub(1), Role::Secondary, target, check));
@@ -105,7 +105,7 @@ pub fn fence_in(service: &Service, sets: &[RecordSet]) -> Option<String> {
 /// The slots that a zone's record sets stand for, `None` when they are not ours: by hand, without the state.
 #[must_use]
 pub fn slots_in(service: &Service, sets: &[RecordSet], checks: &NativeChecks) -> Option<Vec<Slot>> {
-    let kind = service.regions.iter().flat_map(kinds).next()?;
+    let kind = service.regions.iter().flat_map(|region| region.targets.record_types()).next()?;
     let mut slots = Vec::new();
     let levels = service.regions.len() - 1;
     for level in 0..levels {
@@ -116,8 +116,7 @@ pub fn slots_in(service: &Service, sets: &[RecordSet], checks: &NativeChecks) ->
                     && set.kind == kind
                     && matches!(&set.routing, Routing::Failover { role: r, .. } if r == role)
             })?;
-            let Target::Values { values: answered, .. } = &found.target else { return None };
-            let region = service.regions.iter().find(|region| values(region, kind) == *answered)?;
+            let region = region_of(service, found)?;
             let unhealthy = found.health_check.as_ref().is_some_and(|c| c.as_str() == checks.always_unhealthy.as_str());
             let arming = if unhealthy { Arming::AlwaysUnhealthy } else { Arming::Own };
             slots.push(Slot { region: region.name.clone(), arming });
@@ -133,19 +132,37 @@ fn check<'a>(slot: &Slot, checks: &'a NativeChecks) -> Result<&'a CheckId, Recor
     }
 }
 
-pub(crate) fn kinds(region: &Region) -> Vec<RecordType> {
-    let targets = &region.targets;
-    [
-        (RecordType::A, !targets.a.is_empty()),
-        (RecordType::Aaaa, !targets.aaaa.is_empty()),
-        (RecordType::Cname, targets.cname.is_some()),
-    ]
-    .into_iter()
-    .filter_map(|(kind, has)| has.then_some(kind))
-    .collect()
+/// What a region's record set of one of its types answers.
+#[must_use]
+pub fn target_of(service: &Service, region: &Region, kind: RecordType) -> Target {
+    match &region.targets.alias {
+        Some(alias) => Target::Alias {
+            zone: alias.zone.to_string(),
+            name: name(&alias.name),
+            evaluate_target_health: alias.evaluate_target_health,
+        },
+        None => Target::Values { ttl: service.ttl_s, values: values(region, kind) },
+    }
 }
 
-pub(crate) fn values(region: &Region, kind: RecordType) -> Vec<String> {
+/// The region that a record set answers with, whoever made the set.
+pub(crate) fn region_of<'s>(service: &'s Service, set: &RecordSet) -> Option<&'s Region> {
+    let is_its = |region: &&Region| match (target_of(service, region, set.kind), &set.target) {
+        (Target::Values { values: its, .. }, Target::Values { values, .. }) => normal(&its) == normal(values),
+        // Whether it follows the target's health changes nothing of what it answers.
+        (Target::Alias { zone, name, .. }, Target::Alias { zone: in_zone, name: of, .. }) => {
+            zone == *in_zone && name == *of
+        }
+        _ => false,
+    };
+    service.regions.iter().find(is_its)
+}
+
+fn normal(values: &[String]) -> BTreeSet<String> {
+    values.iter().map(|value| value.trim_end_matches('.').to_ascii_lowercase()).collect()
+}
+
+fn values(region: &Region, kind: RecordType) -> Vec<String> {
     match kind {
         RecordType::A => region.targets.a.iter().map(ToString::to_string).collect(),
         RecordType::Aaaa => region.targets.aaaa.iter().map(ToString::to_string).collect(),

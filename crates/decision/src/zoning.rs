@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use domain::{Arming, NativeChecks, Region, Service, ServiceState, Slot};
+use domain::{Answering, Arming, NativeChecks, Region, Service, ServiceState, Slot};
 use route53::{Change, GroupDiff, Name, Owner, RecordSet, RecordType, Risk, Role, Routing, Step, Target, Zone};
 
-use crate::records::{RecordsError, fence_in, fence_name, fence_set, kinds, level_name, record_sets, slots_in, values};
+use crate::records::{RecordsError, fence_in, fence_name, fence_set, level_name, record_sets, region_of, slots_in};
 
 /// Clients follow a move no sooner than the TTL allows (R15).
 const LONGEST_TTL_S: u32 = 60;
@@ -76,6 +76,21 @@ impl Zoning {
     #[must_use]
     pub fn adopts(&self) -> bool {
         self.groups.iter().any(|group| group.step == Step::Adopt)
+    }
+
+    /// Refused where records of others would be adopted while another region than their first is answered: Route 53 holds
+    /// that one unhealthy, and our check of it would begin healthy (R28).
+    #[must_use]
+    pub fn unless_moved(mut self, service: &Service, answering: &Answering) -> Self {
+        let is_adopted = self.adopts() && self.refusals.is_empty();
+        if let (true, Some(first), Some(answered)) = (is_adopted, self.slots.first(), answering.region())
+            && first.region != *answered
+        {
+            let what = format!("{} can't be adopted without moving traffic", service.name);
+            let text = format!("{what}: its records put {} first, and {answered} is answered", first.region);
+            self.refusals.push(Remark { code: "would_move_traffic", text });
+        }
+        self
     }
 
     /// One atomic batch. It also takes the fence away and puts it back, so that Route 53 refuses all of it when a switch
@@ -178,7 +193,7 @@ fn own(region: &Region) -> Slot {
 /// The order that record sets of any maker stand for, `None` where there are none. Taking them over must move nothing.
 fn answered(service: &Service, sets: &[RecordSet]) -> Result<Option<Vec<Slot>>, Remark> {
     let name = level_name(service, 0);
-    let wanted: BTreeSet<_> = service.regions.iter().flat_map(kinds).collect();
+    let wanted: BTreeSet<_> = service.regions.iter().flat_map(|region| region.targets.record_types()).collect();
     let mut orders = Vec::new();
     for kind in [RecordType::A, RecordType::Aaaa, RecordType::Cname] {
         let group: Vec<_> = sets.iter().filter(|set| set.name == name && set.kind == kind).collect();
@@ -192,7 +207,7 @@ fn answered(service: &Service, sets: &[RecordSet]) -> Result<Option<Vec<Slot>>, 
         if !wanted.contains(&kind) {
             return refuse(format!("no region of the configuration answers {kind}"));
         }
-        match order(service, kind, &group) {
+        match order(service, &group) {
             Ok(order) => orders.push(order),
             Err(why) => return refuse(why),
         }
@@ -205,34 +220,52 @@ fn answered(service: &Service, sets: &[RecordSet]) -> Result<Option<Vec<Slot>>, 
     Ok(Some(first))
 }
 
-/// The order of one group: a simple set, or a failover pair.
-fn order(service: &Service, kind: RecordType, group: &[&RecordSet]) -> Result<Vec<Slot>, String> {
-    let region_of = |set: &RecordSet| {
-        let Target::Values { values: answered, .. } = &set.target else {
-            return Err("it is an alias, and what it answers can't be read from the zone".to_owned());
-        };
-        let normal = |values: &[String]| {
-            values.iter().map(|value| value.trim_end_matches('.').to_ascii_lowercase()).collect::<BTreeSet<_>>()
-        };
-        let is_its = |region: &&Region| normal(&values(region, kind)) == normal(answered);
-        service
-            .regions
-            .iter()
-            .find(is_its)
-            .ok_or_else(|| format!("it answers {}, which no region of the configuration does", answered.join(", ")))
+/// The order of one group: a simple set, a failover pair, or weights that lead to one region alone.
+fn order(service: &Service, group: &[&RecordSet]) -> Result<Vec<Slot>, String> {
+    let of = |set: &RecordSet| {
+        region_of(service, set).ok_or_else(|| format!("{}, which no region of the configuration does", it_answers(set)))
     };
     let of_role = |wanted: Role| {
         group.iter().find(|set| matches!(set.routing, Routing::Failover { role, .. } if role == wanted)).copied()
     };
     let mut found = match (group, of_role(Role::Primary), of_role(Role::Secondary)) {
-        ([one], None, None) if one.routing == Routing::Simple => vec![region_of(one)?],
-        ([_, _], Some(primary), Some(secondary)) => vec![region_of(primary)?, region_of(secondary)?],
-        ([_], Some(primary), None) => vec![region_of(primary)?],
-        _ => return Err("its routing is neither simple nor a failover pair".to_owned()),
+        ([one], None, None) if one.routing == Routing::Simple => vec![of(one)?],
+        ([_, _], Some(primary), Some(secondary)) => vec![of(primary)?, of(secondary)?],
+        ([_], Some(primary), None) => vec![of(primary)?],
+        _ => by_weight(group)?.into_iter().map(of).collect::<Result<_, _>>()?,
     };
-    found.dedup_by_key(|region| region.name.clone());
+    let mut seen = BTreeSet::new();
+    found.retain(|region| seen.insert(&region.name));
     let others = service.regions.iter().filter(|region| !found.iter().any(|it| it.name == region.name));
     Ok(found.iter().copied().chain(others).map(own).collect())
+}
+
+/// The one set whose weight is answered, then those without any: Route 53's standby (R8).
+fn by_weight<'s>(group: &[&'s RecordSet]) -> Result<Vec<&'s RecordSet>, String> {
+    let weight = |set: &&RecordSet| match set.routing {
+        Routing::Weighted { weight, .. } => Some(weight),
+        Routing::Simple | Routing::Failover { .. } => None,
+    };
+    if !group.iter().all(|set| weight(set).is_some()) {
+        return Err("its routing is neither simple, nor a failover pair, nor by weight".to_owned());
+    }
+    let (mut answered, standby): (Vec<_>, Vec<_>) = group.iter().partition(|set| weight(set) > Some(0));
+    match (&answered[..], &standby[..]) {
+        ([_], _) | ([], [_]) => {
+            answered.extend(standby);
+            Ok(answered)
+        }
+        _ => {
+            Err("its weights share the traffic out: give all of it to one region first, and 0 to the others".to_owned())
+        }
+    }
+}
+
+fn it_answers(set: &RecordSet) -> String {
+    match &set.target {
+        Target::Values { values, .. } => format!("it answers {}", values.join(", ")),
+        Target::Alias { zone, name, .. } => format!("it is an alias of {name} in zone {zone}"),
+    }
 }
 
 /// Whether a set under our names is of a type or a level that is no longer wanted.
@@ -258,8 +291,8 @@ fn warnings(service: &Service) -> Vec<Remark> {
         let text = format!("{}: a TTL of {} s keeps clients for longer than 60 s", service.name, service.ttl_s);
         warnings.push(Remark { code: "ttl", text });
     }
-    let only_a = service.regions.iter().any(|region| !region.targets.a.is_empty() && region.targets.aaaa.is_empty());
-    if only_a {
+    let is_only_a = |region: &Region| region.targets.record_types() == [RecordType::A];
+    if service.regions.iter().any(is_only_a) {
         let text = format!("{}: A without AAAA: clients that have only IPv6 are not served", service.name);
         warnings.push(Remark { code: "no_aaaa", text });
     }

@@ -6,6 +6,8 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
+use route53::RecordType;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -28,6 +30,43 @@ pub struct Targets {
     pub aaaa: Vec<Ipv6Addr>,
     /// A CNAME record, instead of addresses.
     pub cname: Option<DnsName>,
+    /// The addresses of another name, instead of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias: Option<AliasTarget>,
+}
+
+impl Targets {
+    /// The types of record sets that answer it, in the order A, AAAA, CNAME.
+    #[must_use]
+    pub fn record_types(&self) -> Vec<RecordType> {
+        let Self { a, aaaa, cname, alias } = self;
+        let alias_v6 = alias.as_ref().is_some_and(|alias| alias.ipv6);
+        let has = [
+            (RecordType::A, !a.is_empty() || alias.is_some()),
+            (RecordType::Aaaa, !aaaa.is_empty() || alias_v6),
+            (RecordType::Cname, cname.is_some()),
+        ];
+        has.into_iter().filter_map(|(kind, has)| has.then_some(kind)).collect()
+    }
+
+    /// The name that answers in its stead, where it is one.
+    #[must_use]
+    pub fn name(&self) -> Option<&DnsName> {
+        self.cname.as_ref().or(self.alias.as_ref().map(|alias| &alias.name))
+    }
+}
+
+/// What an alias leads to: a load balancer, a distribution, a record of the same zone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AliasTarget {
+    /// Whose addresses are answered.
+    pub name: DnsName,
+    /// The zone that this name is in: of a load balancer, the one that AWS names beside it.
+    pub zone: HostedZoneId,
+    /// Whether Route 53 holds the region unhealthy also while what it leads to is (R9).
+    pub evaluate_target_health: bool,
+    /// AAAA beside A.
+    pub ipv6: bool,
 }
 
 /// Route 53's own check of a region.
@@ -51,6 +90,38 @@ pub struct NativeCheck {
     pub checkers: Vec<RegionName>,
 }
 
+/// What a metric check is while its alarm has too little data (R26).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum InsufficientData {
+    /// Healthy.
+    Healthy,
+    /// Unhealthy.
+    Unhealthy,
+    /// What it was while there were data; a check that never had any is healthy.
+    LastKnownStatus,
+}
+
+/// Route 53's check of one region where it asks no endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RegionCheck {
+    /// Follows the data of an alarm's metric (R26).
+    Metric {
+        /// The alarm, whose settings Route 53 copies.
+        alarm: Alarm,
+        /// What the check is while there are no data.
+        insufficient_data: InsufficientData,
+    },
+    /// Counts other checks (R25).
+    Calculated {
+        /// Their ids.
+        children: Vec<CheckId>,
+        /// As many of them must be healthy.
+        at_least: u16,
+    },
+}
+
 /// One place that can serve.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Region {
@@ -72,6 +143,9 @@ pub struct Region {
     /// Its buckets, each the mirror of the one in the same place in the other regions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub buckets: Vec<String>,
+    /// Its own check, instead of one as the service's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<RegionCheck>,
 }
 
 /// A `CloudWatch` alarm that is an independent signal.
@@ -104,7 +178,7 @@ pub struct Service {
     pub regions: Vec<Region>,
     /// Made of each region in each round; at least one.
     pub probes: Vec<Probe>,
-    /// Route 53's own check of each region.
+    /// Route 53's own check of each region that has none of its own.
     pub check: NativeCheck,
 }
 

@@ -9,8 +9,8 @@ use schemars::{JsonSchema, Schema, schema_for};
 use serde::Deserialize;
 
 use crate::{
-    AnomalyUse, DnsName, Failback, HostedZoneId, Limits, Mode, NativeReturn, Period, Preset, ProbeName, Rate,
-    RegionName, Share, StackName, Statistic, TimeUnit, VerdictAs,
+    AnomalyUse, CheckId, DnsName, Failback, HostedZoneId, InsufficientData, Limits, Mode, NativeReturn, Period, Preset,
+    ProbeName, Rate, RegionName, Share, StackName, Statistic, TimeUnit, VerdictAs,
 };
 
 /// The JSON schema of `pointsman.toml`.
@@ -168,7 +168,9 @@ pub(crate) struct RegionFile {
     pub(crate) aaaa: Vec<Ipv6Addr>,
     /// The same as a name, instead of addresses.
     pub(crate) cname: Option<DnsName>,
-    /// Where it is probed: a name or an address. Default: the first of `a`, `aaaa`, `cname`.
+    /// The addresses of another name, as an alias has them: a load balancer's, or a record's of the same zone.
+    pub(crate) alias: Option<AliasFile>,
+    /// Where it is probed: a name or an address. Default: the first of `a`, `aaaa`, `cname`, `alias`.
     pub(crate) endpoint: Option<String>,
     /// An alarm of yours that speaks of this region and lives in another: one more independent signal.
     pub(crate) alarm: Option<AlarmFile>,
@@ -180,6 +182,47 @@ pub(crate) struct RegionFile {
     /// Its buckets, each the mirror of the one in the same place in the other regions: for `preflight`.
     #[serde(default)]
     pub(crate) buckets: Vec<String>,
+    /// Route 53's own check of this region where it asks no endpoint. Default: as the service's `check`.
+    pub(crate) check: Option<RegionCheckFile>,
+}
+
+/// Route 53's own check of one region that asks no endpoint.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RegionCheckFile {
+    /// `metric` follows an alarm's data, `calculated` counts other checks.
+    pub(crate) kind: RegionCheckKind,
+    /// Of `metric`: a metric alarm, which may live in the region itself.
+    pub(crate) alarm: Option<AlarmFile>,
+    /// Of `metric`: what the check is while there are no data. Default `unhealthy` for an alarm that lives in the region,
+    /// else `last_known_status`.
+    pub(crate) insufficient_data: Option<InsufficientData>,
+    /// Of `calculated`: the ids of 1 to 255 checks that are there already.
+    pub(crate) children: Option<Vec<CheckId>>,
+    /// Of `calculated`: how many of them must be healthy. Default: all.
+    pub(crate) at_least: Option<u16>,
+}
+
+/// What such a check looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RegionCheckKind {
+    Metric,
+    Calculated,
+}
+
+/// What an alias leads to.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AliasFile {
+    /// Whose addresses are answered.
+    pub(crate) name: DnsName,
+    /// The hosted zone that this name is in: for a load balancer, the one that AWS shows beside its name.
+    pub(crate) zone: HostedZoneId,
+    /// Whether Route 53 leaves the region also while what it leads to is unhealthy. Default true, false for `CloudFront`.
+    pub(crate) evaluate_target_health: Option<bool>,
+    /// AAAA beside A. Default true.
+    pub(crate) ipv6: Option<bool>,
 }
 
 /// A `CloudWatch` alarm, of a metric or composite.

@@ -20,8 +20,8 @@ mod state;
 
 pub use anomaly::{Anomaly, Reason, Sign};
 pub use config::{
-    Alarm, Config, ConfigHash, Deployment, LabExemption, NativeCheck, NativeChecks, Region, Service, Targets,
-    sha256_hex,
+    Alarm, AliasTarget, Config, ConfigHash, Deployment, InsufficientData, LabExemption, NativeCheck, NativeChecks,
+    Region, RegionCheck, Service, Targets, sha256_hex,
 };
 pub use event::{AuditEntry, AuditKind, ChangeEvent, EVENT_DETAIL_TYPE, EVENT_SOURCE};
 pub use file::config_schema;

@@ -1,16 +1,15 @@
 //! Fills in the defaults of `pointsman.toml` and checks what stands there, each error with its place.
 
+mod check;
 mod data;
+mod region;
 
 use std::net::{IpAddr, SocketAddr};
 
-use route53::limits;
-
 use crate::{
-    Alarm, Config, DnsName, Endpoint, Failback, HttpProbe, LabExemption, Mode, NativeReturn, Period, Policy, Preset,
-    Probe, ProbeKind, Region, RegionName, Scheme, Service, Share, Targets, VerdictAs,
-    config::NativeCheck,
-    file::{AlarmFile, CheckFile, ConfigFile, Kind, LabFile, PolicyFile, ProbeFile, RegionFile, ServiceFile},
+    Config, DnsName, Endpoint, Failback, HttpProbe, LabExemption, Mode, NativeReturn, Period, Policy, Preset, Probe,
+    ProbeKind, Region, RegionName, Scheme, Service, Share, VerdictAs,
+    file::{ConfigFile, Kind, LabFile, PolicyFile, ProbeFile, ServiceFile},
     place::{
         self, ConfigError, Problems,
         Segment::{self, Index, Key},
@@ -18,7 +17,6 @@ use crate::{
     },
     policy::{an_hour, half, silence_after},
 };
-use data::Whose;
 
 pub(crate) fn parse(file: &str, source: &str) -> Result<Config, ConfigError> {
     place::read(file, source, ConfigFile::resolve)
@@ -125,15 +123,7 @@ impl ServiceFile {
         for (index, region) in self.region.into_iter().enumerate() {
             regions.extend(region.resolve(&names, &at(path, &[Key("region"), Index(index)]), problems));
         }
-        let first = regions.first().map(kinds);
-        for (index, region) in regions.iter().enumerate().skip(1) {
-            if Some(kinds(region)) != first {
-                problems.add(
-                    &at(path, &[Key("region"), Index(index)]),
-                    "answers other record types than the first region: a switch would leave the missing type behind",
-                );
-            }
-        }
+        region::tell_apart(&regions, &at(path, &[Key("region")]), problems);
         data::check_mirrors(&regions, path, problems);
         let mut probes = Vec::new();
         for (index, probe) in self.probe.into_iter().enumerate() {
@@ -142,7 +132,7 @@ impl ServiceFile {
         }
         let check = match self.check {
             Some(check) => check.resolve(&at(path, &[Key("check")]), problems),
-            None => default_check(&probes),
+            None => check::default(&probes),
         };
         if check.is_none() {
             problems.add(&at(path, &[Key("check")]), "say what Route 53's own check asks: no HTTP or TCP probe tells");
@@ -157,34 +147,6 @@ impl ServiceFile {
             check: check?,
         })
     }
-}
-
-/// Which types a region answers: A, AAAA, CNAME.
-fn kinds(region: &Region) -> [bool; 3] {
-    let Targets { a, aaaa, cname } = &region.targets;
-    [!a.is_empty(), !aaaa.is_empty(), cname.is_some()]
-}
-
-fn default_check(probes: &[Probe]) -> Option<NativeCheck> {
-    let check = |https, port, path| NativeCheck {
-        https,
-        port,
-        path,
-        interval_s: 10,
-        threshold: 3,
-        search: None,
-        checkers: Vec::new(),
-    };
-    let http = probes.iter().find_map(|probe| match &probe.kind {
-        ProbeKind::Http(http) => Some(check(http.scheme == Scheme::Https, http.port, Some(http.path.clone()))),
-        ProbeKind::Tcp { .. } | ProbeKind::Dns { .. } => None,
-    });
-    http.or_else(|| {
-        probes.iter().find_map(|probe| match probe.kind {
-            ProbeKind::Tcp { port } => Some(check(false, port, None)),
-            ProbeKind::Http(_) | ProbeKind::Dns { .. } => None,
-        })
-    })
 }
 
 impl PolicyFile {
@@ -222,110 +184,6 @@ impl PolicyFile {
         };
         policy.check(observers, ttl, |key, message| problems.add(&at(path, &[Key(key)]), message));
         policy
-    }
-}
-
-impl CheckFile {
-    fn resolve(self, path: &[Segment], problems: &mut Problems) -> Option<NativeCheck> {
-        let interval = self.interval.unwrap_or(Period::seconds(10));
-        let interval_s = match interval.0.as_secs() {
-            10 => 10,
-            30 => 30,
-            _ => {
-                problems
-                    .add(&at(path, &[Key("interval")]), format!("{interval}: Route 53 checks every 10s or every 30s"));
-                return None;
-            }
-        };
-        let threshold = self.threshold.unwrap_or(3);
-        if !(1..=10).contains(&threshold) {
-            problems.add(&at(path, &[Key("threshold")]), format!("{threshold} is not between 1 and 10"));
-        }
-        self.check_checkers(path, problems);
-        if let Some(search) = &self.search {
-            if self.kind == Kind::Tcp {
-                problems.add(&at(path, &[Key("search")]), "has no meaning for `tcp`");
-            }
-            if search.is_empty() || search.chars().count() > 255 {
-                problems.add(&at(path, &[Key("search")]), "a text that is searched has 1 to 255 characters");
-            }
-        }
-        let path = match (self.kind, self.path) {
-            (Kind::Dns, _) => {
-                problems.add(&at(path, &[Key("kind")]), "Route 53 has no DNS check: `http`, `https` or `tcp`");
-                return None;
-            }
-            (Kind::Tcp, Some(_)) => {
-                problems.add(&at(path, &[Key("path")]), "has no meaning for `tcp`");
-                return None;
-            }
-            (Kind::Tcp, None) => None,
-            (Kind::Http | Kind::Https, path) => Some(path.unwrap_or_else(|| "/".to_owned())),
-        };
-        let CheckFile { kind, port, search, checkers, .. } = self;
-        Some(NativeCheck { https: kind == Kind::Https, port, path, interval_s, threshold, search, checkers })
-    }
-
-    fn check_checkers(&self, path: &[Segment], problems: &mut Problems) {
-        let path = at(path, &[Key("checkers")]);
-        let unknown = |checker: &&RegionName| !limits::REGIONS.contains(&checker.as_str());
-        if let Some(unknown) = self.checkers.iter().find(unknown) {
-            problems.add(&path, format!("Route 53 has no checkers in `{unknown}`: {}", limits::REGIONS.join(", ")));
-        }
-        if (1..3).contains(&self.checkers.len()) {
-            problems.add(&path, "Route 53 wants three regions or more");
-        }
-        problems.unique(&path, "region", &self.checkers, None);
-    }
-}
-
-impl RegionFile {
-    fn resolve(self, all: &[RegionName], path: &[Segment], problems: &mut Problems) -> Option<Region> {
-        let addresses = !self.a.is_empty() || !self.aaaa.is_empty();
-        if addresses == self.cname.is_some() {
-            problems.add(path, "give either addresses (`a`, `aaaa`) or a `cname`");
-            return None;
-        }
-        let first = self.a.first().map(|a| IpAddr::V4(*a)).or(self.aaaa.first().map(|a| IpAddr::V6(*a)));
-        let endpoint = match (self.endpoint, first, &self.cname) {
-            (Some(text), _, _) => match (text.parse(), text.parse()) {
-                (Ok(address), _) => Endpoint::Address(address),
-                (_, Ok(name)) => Endpoint::Name(name),
-                (_, Err(error)) => {
-                    problems.add(&at(path, &[Key("endpoint")]), error.to_string());
-                    return None;
-                }
-            },
-            (None, Some(address), _) => Endpoint::Address(address),
-            (None, None, cname) => Endpoint::Name(cname.clone()?),
-        };
-        let targets = Targets { a: self.a, aaaa: self.aaaa, cname: self.cname };
-        let alarm = self.alarm.and_then(|alarm| alarm.resolve(&self.name, &at(path, &[Key("alarm")]), problems));
-        let whose = Whose { region: &self.name, all };
-        let mut replication_lag = Vec::new();
-        for (index, lag) in self.replication_lag.into_iter().enumerate() {
-            replication_lag.extend(lag.resolve(whose, &at(path, &[Key("replication_lag"), Index(index)]), problems));
-        }
-        let capacity = self.capacity.map(|it| it.resolve(&self.name, &at(path, &[Key("capacity")]), problems));
-        data::check_buckets(&self.buckets, path, problems);
-        let buckets = self.buckets;
-        Some(Region { name: self.name, targets, endpoint, alarm, replication_lag, capacity, buckets })
-    }
-}
-
-impl AlarmFile {
-    fn resolve(self, speaks_of: &RegionName, path: &[Segment], problems: &mut Problems) -> Option<Alarm> {
-        let Self { region, name } = self;
-        if region == *speaks_of {
-            let why = format!("{region} is the region that the alarm speaks of: while that is down, nobody hears it");
-            problems.add(&at(path, &[Key("region")]), why);
-            return None;
-        }
-        if !(1..=255).contains(&name.chars().count()) {
-            problems.add(&at(path, &[Key("name")]), "an alarm's name has 1 to 255 characters");
-            return None;
-        }
-        Some(Alarm { region, name })
     }
 }
 

@@ -3,12 +3,12 @@
 use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
 
 use aws::Switch;
-use decision::record_sets;
+use decision::{record_sets, target_of};
 use domain::{Config, DnsName, NativeCheck, Region, RegionName, Service, ServiceState};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use route53::{
-    Action, Change, Endpoint, FailureThreshold, Interval, Protocol, RecordSet, RecordType, Request, Routing, Target,
+    Action, Change, Endpoint, FailureThreshold, Interval, Protocol, RecordSet, RecordType, Request, Routing,
 };
 use serde::{Deserialize, Serialize};
 
@@ -142,15 +142,13 @@ impl Threshold {
     }
 
     async fn point_to(&self, region: &Region, action: Action) -> Result<(), StageError> {
-        let (kind, values) = match &region.targets.cname {
-            Some(cname) => (RecordType::Cname, vec![cname.to_string()]),
-            None => (RecordType::A, region.targets.a.iter().map(ToString::to_string).collect()),
-        };
+        // Its record is of one type, whatever the service has.
+        let kind = region.targets.record_types().into_iter().next().unwrap_or(RecordType::A);
         let set = RecordSet {
             name: self.name.as_str().parse().expect("a name is a name"),
             kind,
             routing: Routing::Simple,
-            target: Target::Values { ttl: self.service.ttl_s, values },
+            target: target_of(&self.service, region, kind),
             health_check: None,
         };
         self.switch.change(&self.service.hosted_zone, &[Change { action, set }], "threshold").await?;
@@ -162,7 +160,7 @@ impl Threshold {
         let request = |path: &String| Request { path: path.clone(), search: search.clone() };
         Endpoint {
             address: region.targets.a.first().map(|address| (*address).into()),
-            domain: Some(region.targets.cname.as_ref().unwrap_or(&self.service.name).to_string()),
+            domain: Some(region.targets.name().unwrap_or(&self.service.name).to_string()),
             port: *port,
             protocol: match path {
                 None => Protocol::Tcp,

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use domain::{Answering, DnsName, RegionName, Service, Share, Targets};
+use domain::{DnsName, Period, Service, Targets};
 use futures::future::{join_all, try_join_all};
 use hickory_proto::{
     op::ResponseCode,
@@ -16,7 +16,11 @@ use hickory_proto::{
 use hickory_resolver::net::NetError;
 use tokio::time::{Instant, timeout};
 
-use crate::{Answer, AskError, Prober, ask, resolve};
+use crate::{
+    Answer, AskError, Prober,
+    answering::{record_types, targets},
+    ask, resolve,
+};
 
 /// How long a zone's servers are remembered.
 const REMEMBERED: Duration = Duration::from_mins(10);
@@ -73,33 +77,22 @@ pub enum AuthorityError {
 pub(crate) type Remembered = Mutex<HashMap<DnsName, (Instant, Vec<SocketAddr>)>>;
 
 impl Prober {
-    /// Where the zone's authoritative servers point now. Takes no longer than the policy's time-out.
-    pub async fn answering(&self, service: &Service) -> Answering {
-        match self.server_answers(service).await {
-            Ok(answers) => judge(service, answers.into_iter().filter_map(|answer| answer.seen.ok())),
-            Err(_) => Answering::Unknown,
-        }
-    }
-
-    /// The share of the zone's servers that answer with this region, of those that are heard; none if no server is.
-    pub async fn share_answering(&self, service: &Service, region: &RegionName) -> Option<Share> {
-        let answers = self.server_answers(service).await.ok()?;
-        let heard: Vec<_> = answers.into_iter().filter_map(|answer| answer.seen.ok()).collect();
-        let there = |seen: &&Targets| judge(service, std::iter::once((*seen).clone())).region() == Some(region);
-        let with = heard.iter().filter(there).count();
-        if heard.is_empty() { None } else { Share::try_from(with as f64 / heard.len() as f64).ok() }
-    }
-
     /// What each of the zone's servers answers for the service's name.
     pub async fn server_answers(&self, service: &Service) -> Result<Vec<ServerAnswer>, AuthorityError> {
-        let kinds = kinds(service);
+        self.records(&service.name, &record_types(service), service.policy.timeout).await
+    }
+
+    /// A name's own records of these types, as each server of its zone has them.
+    pub(crate) async fn records(
+        &self,
+        name: &DnsName,
+        kinds: &[RecordType],
+        within: Period,
+    ) -> Result<Vec<ServerAnswer>, AuthorityError> {
         let answers = self
-            .ask_all(service, |server, within| {
-                let kinds = &kinds;
-                async move {
-                    let asked = kinds.iter().map(|kind| self.ask(server, &service.name, *kind, within));
-                    try_join_all(asked).await.map(|answers| targets(&service.name, &answers))
-                }
+            .ask_all(name, within, |server, within| async move {
+                let asked = kinds.iter().map(|kind| self.ask(server, name, *kind, within));
+                try_join_all(asked).await.map(|answers| targets(name, &answers))
             })
             .await?;
         Ok(answers.into_iter().map(|(server, seen)| ServerAnswer { server, seen }).collect())
@@ -108,8 +101,9 @@ impl Prober {
     /// The value of the TXT record that holds the service's epoch; none if there is no such record.
     /// Only what every server that answers agrees on.
     pub async fn fence(&self, service: &Service) -> Result<Option<String>, AuthorityError> {
-        let name = service.fence_name();
-        let answers = self.ask_all(service, |server, within| self.ask(server, &name, RecordType::TXT, within)).await?;
+        let (name, within) = (service.fence_name(), service.policy.timeout);
+        let asked = |server, within| self.ask(server, &name, RecordType::TXT, within);
+        let answers = self.ask_all(&service.name, within, asked).await?;
         let servers = answers.len();
         let values: BTreeSet<_> =
             answers.into_iter().filter_map(|(_, answer)| Some(text(&name, &answer.ok()?))).collect();
@@ -120,22 +114,22 @@ impl Prober {
         }
     }
 
-    /// Puts one question to every server of the service's zone at once.
+    /// Puts one question to every server of the zone that a name is in, at once.
     async fn ask_all<T, F: Future<Output = Result<T, AskError>>>(
         &self,
-        service: &Service,
+        name: &DnsName,
+        Period(within): Period,
         question: impl Fn(SocketAddr, Duration) -> F,
     ) -> Result<Vec<(SocketAddr, F::Output)>, AuthorityError> {
-        let within = service.policy.timeout.0;
         let began = Instant::now();
-        let servers = timeout(within, self.servers(&service.name))
+        let servers = timeout(within, self.servers(name))
             .await
-            .map_err(|_| AuthorityError::TimedOut { name: service.name.clone(), within })??;
+            .map_err(|_| AuthorityError::TimedOut { name: name.clone(), within })??;
         let left = within.saturating_sub(began.elapsed());
         let asked = servers.iter().map(|server| question(*server, left));
         let answers: Vec<_> = servers.iter().copied().zip(join_all(asked).await).collect();
         if answers.iter().all(|(_, answer)| answer.is_err()) {
-            self.remembered().remove(&service.name);
+            self.remembered().remove(name);
         }
         Ok(answers)
     }
@@ -232,73 +226,6 @@ impl Prober {
     fn remembered(&self) -> std::sync::MutexGuard<'_, HashMap<DnsName, (Instant, Vec<SocketAddr>)>> {
         self.remembered.lock().expect("no one panics while holding it")
     }
-}
-
-/// The record types that the service's regions use.
-fn kinds(service: &Service) -> Vec<RecordType> {
-    let used = |uses: fn(&Targets) -> bool| service.regions.iter().any(|region| uses(&region.targets));
-    [
-        (RecordType::A, used(|targets| !targets.a.is_empty())),
-        (RecordType::AAAA, used(|targets| !targets.aaaa.is_empty())),
-        (RecordType::CNAME, used(|targets| targets.cname.is_some())),
-    ]
-    .into_iter()
-    .filter_map(|(kind, used)| used.then_some(kind))
-    .collect()
-}
-
-/// The name's own records in the answers, as sets.
-fn targets(name: &DnsName, answers: &[Answer]) -> Targets {
-    let name = resolve::absolute(name);
-    let mut targets = Targets::default();
-    for record in answers.iter().flat_map(|answer| &answer.records).filter(|record| record.name == name) {
-        match &record.data {
-            RData::A(v4) => targets.a.push(v4.0),
-            RData::AAAA(v6) => targets.aaaa.push(v6.0),
-            RData::CNAME(cname) => targets.cname = cname.0.to_ascii().parse().ok(),
-            _ => {}
-        }
-    }
-    as_sets(targets)
-}
-
-fn as_sets(mut targets: Targets) -> Targets {
-    targets.a.sort_unstable();
-    targets.a.dedup();
-    targets.aaaa.sort_unstable();
-    targets.aaaa.dedup();
-    targets
-}
-
-/// What the servers that answered say together.
-fn judge(service: &Service, mut seen: impl Iterator<Item = Targets>) -> Answering {
-    let Some(first) = seen.next() else { return Answering::Unknown };
-    if seen.any(|other| other != first) {
-        return Answering::Mixed;
-    }
-    let regions: Vec<_> =
-        service.regions.iter().map(|region| (&region.name, as_sets(region.targets.clone()))).collect();
-    if let Some((region, _)) = regions.iter().find(|(_, targets)| *targets == first) {
-        return Answering::Region((*region).clone());
-    }
-    // A and AAAA are asked one after the other: a change between them shows as types that differ.
-    let some = |equal: fn(&Targets, &Targets) -> bool| regions.iter().any(|(_, targets)| equal(targets, &first));
-    let each_type_is_a_regions = some(|one, other| one.a == other.a)
-        && some(|one, other| one.aaaa == other.aaaa)
-        && some(|one, other| one.cname == other.cname);
-    if each_type_is_a_regions && first != Targets::default() {
-        Answering::Mixed
-    } else {
-        Answering::Other(describe(&first))
-    }
-}
-
-fn describe(targets: &Targets) -> String {
-    let a = targets.a.iter().map(|address| format!("A {address}"));
-    let aaaa = targets.aaaa.iter().map(|address| format!("AAAA {address}"));
-    let cname = targets.cname.iter().map(|name| format!("CNAME {name}"));
-    let records: Vec<_> = a.chain(aaaa).chain(cname).collect();
-    if records.is_empty() { "no records".to_owned() } else { records.join(", ") }
 }
 
 /// The TXT record's text, its parts put together.

@@ -1,8 +1,10 @@
 //! The observer's eyes: DNS, TCP, TLS and HTTP probes with the time of each phase, and where a zone's
 //! authoritative servers point.
 //!
-//! Nothing is kept between rounds except what only costs time to find again: roots and name servers.
+//! Nothing is kept between rounds except what only costs time to find again, roots and name servers, and what the names
+//! behind aliases answered last.
 
+mod answering;
 mod ask;
 mod authoritative;
 mod certificate;
@@ -60,6 +62,7 @@ pub struct Prober {
     tls: tls::Tls,
     sockets: Semaphore,
     remembered: authoritative::Remembered,
+    last_heard: answering::LastHeard,
 }
 
 impl Prober {
@@ -83,6 +86,7 @@ impl Prober {
             tls: tls::Tls::new(roots),
             sockets: Semaphore::new(SOCKETS),
             remembered: authoritative::Remembered::default(),
+            last_heard: answering::LastHeard::default(),
         })
     }
 

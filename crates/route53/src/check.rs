@@ -38,6 +38,8 @@ pub mod limits {
     pub const SEARCHED_BYTES: usize = 5120;
     /// Children of a calculated check (R25).
     pub const CHILDREN: usize = 255;
+    /// The hosted zone of every `CloudFront` distribution, as aliases name it.
+    pub const CLOUDFRONT: &str = "Z2FDTNDATAQYW2";
 }
 
 /// A health check's configuration.

@@ -74,6 +74,8 @@ pub enum Targets {
     Addresses,
     /// Its own name: CNAME records. What befalls that name befalls users.
     Names,
+    /// An alias of its own name: the addresses of that, which Route 53 looks up in the zone.
+    Aliases,
 }
 
 /// What an outage may cost at most; a drill's report holds its figures against them.

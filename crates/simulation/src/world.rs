@@ -166,7 +166,10 @@ fn config_text(scenario: &Scenario) -> String {
     let region = |(number, name): (usize, &domain::RegionName)| {
         let endpoint = format!("{name}.api.example.com");
         let target = match scenario.targets {
-            Targets::Addresses => ("a", Value::Array(vec![format!("198.51.100.{}", number + 1).into()])),
+            // An alias answers with addresses too.
+            Targets::Addresses | Targets::Aliases => {
+                ("a", Value::Array(vec![format!("198.51.100.{}", number + 1).into()]))
+            }
             Targets::Names => ("cname", endpoint.clone().into()),
         };
         Value::Table(table([("name", name.to_string().into()), target, ("endpoint", endpoint.into())]))

@@ -66,7 +66,7 @@ impl Controller {
         match self.switch.apply(service, plan, self.checks(service)?, seat).await {
             Ok(change) => Ok(Event::Applied { change: Some(change) }),
             Err(SwitchError::Refused(why)) => {
-                let found = self.fence(service).await?;
+                let found = self.switch.fence(service).await?.unwrap_or_default();
                 Ok(if found == plan.fence() {
                     Event::Applied { change: None }
                 } else if found == plan.expects.fence {
@@ -77,11 +77,6 @@ impl Controller {
             }
             Err(error) => Err(error.into()),
         }
-    }
-
-    pub(super) async fn fence(&self, service: &Service) -> Result<String, TickError> {
-        let sets = self.switch.record_sets(service).await?;
-        Ok(decision::fence_in(service, &sets).unwrap_or_default())
     }
 
     /// Goes on with the plan in flight by one step; `None` when another executor was first.
@@ -133,7 +128,7 @@ impl Controller {
         now: Timestamp,
         seat: &Seat,
     ) -> Result<Event, TickError> {
-        let found = self.fence(service).await?;
+        let found = self.switch.fence(service).await?.unwrap_or_default();
         if found == plan.fence() {
             return Ok(Event::Applied { change: None });
         }

@@ -60,7 +60,7 @@ pub async fn preview(
 ) -> Result<Preview, DeployError> {
     let switch = Switch::new(session, config.speed());
     records::read(&switch, config).await?;
-    let there = switch.checks_there().await?;
+    let there = switch.checks_there(config).await?;
     let checks = config.services.iter().map(|service| {
         let checks = ids(&diff_checks(&config.stack, service, &there));
         (service.name.clone(), checks)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use decision::{ReadZone, diff_checks, ids, zoning};
+use decision::{HeldChecks, ReadZone, diff_checks, ids, zoning};
 use domain::{Config, Deployment, HostedZoneId, Phase, Service, ServiceState};
 use route53::Owner;
 
@@ -28,7 +28,7 @@ pub(super) async fn read(switch: &Switch, config: &Config) -> Result<BTreeMap<Ho
     let zones = switch.read_zones(config).await?;
     for service in &config.services {
         let zone = &service.hosted_zone;
-        let checks = ids(&diff_checks(&config.stack, service, &BTreeMap::new()));
+        let checks = ids(&diff_checks(&config.stack, service, &HeldChecks::default()));
         let records = zoning(service, &zones[zone], &checks, None)?;
         if records.owner == Owner::Others && (records.adopts() || !records.refusals.is_empty()) {
             return Err(DeployError::ForeignRecords { service: service.name.clone(), zone: zone.to_string() });

@@ -69,7 +69,7 @@ fn of_checks(service: &ServiceDns) -> Finding {
 async fn of_status(place: Place<'_>, service: &ServiceDns, switch: &Switch) -> Findings {
     let name = &service.service.name;
     let Some(checks) = place.deployed.deployment.checks.get(name) else { return Vec::new() };
-    let health = switch.native(checks).await;
+    let health = switch.native(&service.service, checks).await;
     let of = |(region, health)| match health {
         NativeHealth::Healthy => Finding::pass(STATUS, format!("{name}: Route 53 holds {region} healthy")),
         NativeHealth::Unhealthy => Finding::fail(

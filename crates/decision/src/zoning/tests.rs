@@ -127,14 +127,51 @@ fn somebody_elses_failover_pair_is_adopted_in_its_order() {
 }
 
 #[test]
+fn a_pair_that_has_failed_over_by_itself_is_not_adopted() {
+    let service = service();
+    let there = read([weighted("203.0.114.0", 100), weighted("203.0.114.1", 0)]);
+    let answers = |region: &Region| domain::Answering::Region(region.name.clone());
+    let beside = |answering| codes(&plan(&service, &there, None).unless_moved(&service, &answering).refusals).len();
+    assert_eq!(beside(answers(&service.regions[0])), 0);
+    assert_eq!(beside(answers(&service.regions[1])), 1, "Route 53 holds the first unhealthy");
+    assert_eq!(beside(domain::Answering::Unknown), 0);
+    let (service, zone, state) = failed_over();
+    let ours = plan(&Service { ttl_s: 30, ..service.clone() }, &zone, Some(&state));
+    assert_eq!(ours.unless_moved(&service, &answers(&service.regions[0])).refusals, [], "ours is latched, not adopted");
+}
+
+fn weighted(value: &str, weight: u8) -> RecordSet {
+    set("api.example.com", RecordType::A, Routing::Weighted { id: value.into(), weight }, &[value], None)
+}
+
+#[test]
+fn weights_that_lead_to_one_region_are_adopted_with_it_first() {
+    let service = service();
+    for (weights, active) in [([100, 0], 0), ([0, 1], 1)] {
+        let there = read([weighted("203.0.114.0", weights[0]), weighted("203.0.114.1", weights[1])]);
+        let zoning = plan(&service, &there, None);
+        assert_eq!(zoning.slots[0], own(&service.regions[active]), "nothing moves");
+        let after = applied(&service, &there, &zoning);
+        assert_eq!((answer(&there), answer(&after)), (format!("203.0.114.{active}"), format!("203.0.114.{active}")));
+        assert!(!plan(&service, &after, None).is_needed());
+    }
+    let alone = read([weighted("203.0.114.1", 0)]);
+    assert_eq!(plan(&service, &alone, None).slots[0], own(&service.regions[1]), "R8: the only one is answered");
+    for weights in [[50, 50], [0, 0], [100, 1]] {
+        let there = read([weighted("203.0.114.0", weights[0]), weighted("203.0.114.1", weights[1])]);
+        let refusals = plan(&service, &there, None).refusals;
+        assert_eq!(codes(&refusals), ["would_move_traffic"], "{weights:?}");
+        assert!(refusals[0].text.contains("its weights share the traffic out"), "{refusals:?}");
+    }
+}
+
+#[test]
 fn what_would_move_traffic_is_refused() {
     let service = service();
-    let weighted = Routing::Weighted { id: "w".into(), weight: 10 };
     let alias =
         Target::Alias { zone: "Z2".into(), name: "lb.example.net".parse().unwrap(), evaluate_target_health: true };
     for there in [
         simple("198.51.100.1"),
-        set("api.example.com", RecordType::A, weighted, &["203.0.114.0"], None),
         set("api.example.com", RecordType::Cname, Routing::Simple, &["elsewhere.example.net."], None),
         RecordSet { target: alias, ..simple("") },
     ] {
@@ -147,6 +184,64 @@ fn what_would_move_traffic_is_refused() {
     let mut unknown = read([]);
     unknown.others.push(("api.example.com".parse().unwrap(), "A".to_owned()));
     assert_eq!(codes(&plan(&service, &unknown, None).refusals), ["unknown_routing"]);
+}
+
+/// Two load balancers, and what stands under the service's name where that is an alias of one of them.
+fn aliased() -> (Service, impl Fn(&str, RecordType, Routing, Option<&str>) -> RecordSet) {
+    let mut service = service();
+    for region in &mut service.regions {
+        let name = format!("lb.{}.elb.amazonaws.com", region.name).parse().unwrap();
+        let alias =
+            domain::AliasTarget { name, zone: "Z9ELB".parse().unwrap(), evaluate_target_health: true, ipv6: true };
+        region.targets = domain::Targets { alias: Some(alias), ..domain::Targets::default() };
+    }
+    let alias = |region: &str, kind, routing, check: Option<&str>| {
+        let name = format!("LB.{region}.elb.amazonaws.com.").parse().unwrap();
+        let target = Target::Alias { zone: "Z9ELB".into(), name, evaluate_target_health: false };
+        RecordSet { target, ..set("api.example.com", kind, routing, &[], check) }
+    };
+    (service, alias)
+}
+
+#[test]
+fn aliases_are_made_adopted_and_left_failed_over() {
+    let (service, alias) = aliased();
+    let made = applied(&service, &read([]), &plan(&service, &read([]), None));
+    assert!(!plan(&service, &made, None).is_needed());
+    let pairs = made.zone.sets().filter(|set| matches!(set.target, Target::Alias { .. })).count();
+    assert_eq!(pairs, 4, "A and AAAA of two regions");
+
+    for (simple, first) in [("us-east-1", 0), ("eu-west-1", 1)] {
+        let both = [RecordType::A, RecordType::Aaaa].map(|kind| alias(simple, kind, Routing::Simple, None));
+        let zoning = plan(&service, &read(both.clone()), None);
+        assert_eq!(zoning.slots[0], own(&service.regions[first]), "nothing moves");
+        assert!(zoning.adopts());
+        let after = applied(&service, &read(both), &zoning);
+        let primary = |set: &&RecordSet| matches!(set.routing, Routing::Failover { role: Role::Primary, .. });
+        for set in after.zone.sets().filter(primary) {
+            assert_eq!(set.target, crate::records::target_of(&service, &service.regions[first], set.kind));
+            assert_eq!(set.health_check, Some(format!("own-{simple}").as_str().into()));
+        }
+        assert!(!plan(&service, &after, None).is_needed(), "whichever is first is no drift");
+    }
+    let elsewhere = alias("ap-south-1", RecordType::A, Routing::Simple, None);
+    let refused = plan(&service, &read([elsewhere]), None);
+    assert_eq!(codes(&refused.refusals), ["would_move_traffic"]);
+    assert!(refused.refusals[0].text.contains("an alias of lb.ap-south-1.elb.amazonaws.com. in zone Z9ELB"));
+}
+
+#[test]
+fn an_alias_of_a_record_that_is_not_there_is_refused_before_it_is_sent() {
+    let (mut service, _) = aliased();
+    service.regions[0].targets.alias.as_mut().unwrap().name = "origin.example.com".parse().unwrap();
+    assert_eq!(codes(&plan(&service, &read([]), None).refusals), ["route_53_refuses"; 2]);
+    let origin = set("origin.example.com", RecordType::A, Routing::Simple, &["203.0.114.7"], None);
+    for region in &mut service.regions {
+        region.targets.alias.as_mut().unwrap().ipv6 = false;
+    }
+    let zoning = plan(&service, &read([origin.clone()]), None);
+    assert_eq!(codes(&zoning.warnings), ["no_aaaa"]);
+    assert_eq!(answer(&applied(&service, &read([origin]), &zoning)), "203.0.114.7", "R12");
 }
 
 /// A zone that was failed over, and the state as it was before or after.

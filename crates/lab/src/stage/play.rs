@@ -171,6 +171,12 @@ fn service(play: &Play, zone: &str) -> Table {
         let target = match scenario.targets {
             Targets::Addresses => ("a", strings(address)),
             Targets::Names => ("cname", play.endpoint(name).to_string().into()),
+            // A region's own name has an A record alone.
+            Targets::Aliases => {
+                let target =
+                    [("name", play.endpoint(name).to_string().into()), ("zone", zone.into()), ("ipv6", false.into())];
+                ("alias", Value::Table(table(target)))
+            }
         };
         Value::Table(table([
             ("name", name.to_string().into()),

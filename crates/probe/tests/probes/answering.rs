@@ -1,8 +1,14 @@
 //! Where the zone's authoritative servers point.
 
-use std::net::SocketAddr;
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
-use domain::{Answering, Config, LabExemption};
+use domain::{AliasTarget, Answering, Config, LabExemption, Targets};
 use hickory_proto::{
     op::ResponseCode,
     rr::{
@@ -92,13 +98,71 @@ async fn a_cname_is_a_target() {
     let mut config = zone(vec![reply]).await;
     let regions = &mut config.services[0].regions;
     for region in regions.iter_mut() {
-        region.targets = domain::Targets {
-            cname: Some(format!("{}.example.net", region.name).parse().unwrap()),
-            ..Default::default()
-        };
+        region.targets =
+            Targets { cname: Some(format!("{}.example.net", region.name).parse().unwrap()), ..Default::default() };
     }
     let prober = Prober::new(&config).unwrap();
     assert_eq!(prober.answering(service(&config)).await, Answering::Region("two".parse().unwrap()));
+}
+
+/// A zone where the service is an alias of one of two load balancers; `reply` says what a name answers to A, AAAA getting
+/// nothing.
+async fn aliased(reply: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Config {
+    let server = dns(move |query| match query.query_type() {
+        RecordType::A => reply(query.name().to_ascii().trim_end_matches('.')),
+        _ => says(&[]),
+    });
+    let mut config = zone(vec![]).await;
+    config.lab.as_mut().unwrap().name_servers = vec![server.await.0];
+    for region in &mut config.services[0].regions {
+        let name = format!("lb-{}.example.net", region.name).parse().unwrap();
+        let alias = AliasTarget { name, zone: "Z2".parse().unwrap(), evaluate_target_health: true, ipv6: true };
+        region.targets = Targets { alias: Some(alias), ..Targets::default() };
+    }
+    config
+}
+
+#[tokio::test]
+async fn an_alias_is_told_by_the_addresses_of_what_it_leads_to() {
+    let seen = async |answered: &'static [&str], one: &'static [&str], two: &'static [&str]| {
+        let config = aliased(move |name| match name {
+            "lb-one.example.net" => says(one),
+            "lb-two.example.net" => says(two),
+            _ => says(answered),
+        });
+        let config = config.await;
+        Prober::new(&config).unwrap().answering(service(&config)).await
+    };
+    let region = |name: &str| Answering::Region(name.parse().unwrap());
+    assert_eq!(seen(&["192.0.2.1"], &["192.0.2.1"], &["192.0.2.2"]).await, region("one"));
+    assert_eq!(seen(&["192.0.2.2"], &["192.0.2.1"], &["192.0.2.2"]).await, region("two"));
+    let part = seen(&["192.0.2.2", "192.0.2.3"], &["192.0.2.1"], &["192.0.2.3", "192.0.2.4"]);
+    assert_eq!(part.await, region("two"), "a load balancer shows some of its addresses at a time");
+    assert_eq!(seen(&[], &[], &["192.0.2.2"]).await, region("one"), "neither it nor the answer has an address");
+    let other = Answering::Other("A 192.0.2.9".to_owned());
+    assert_eq!(seen(&["192.0.2.9"], &["192.0.2.1"], &["192.0.2.2"]).await, other);
+    assert_eq!(seen(&["192.0.2.1"], &["192.0.2.1"], &["192.0.2.1"]).await, Answering::Unknown, "it may be either");
+    assert_eq!(seen(&[], &[], &[]).await, Answering::Unknown, "it may be either");
+}
+
+#[tokio::test]
+async fn an_alias_whose_target_is_silent_is_told_by_what_that_answered_last() {
+    let is_away = Arc::new(AtomicBool::new(true));
+    let away = Arc::clone(&is_away);
+    let config = aliased(move |name| match name {
+        "lb-one.example.net" if away.load(Ordering::SeqCst) => Reply::Code(ResponseCode::ServFail),
+        "lb-two.example.net" => says(&["192.0.2.2"]),
+        _ => says(&["192.0.2.1"]),
+    });
+    let config = config.await;
+    let prober = Prober::new(&config).unwrap();
+    assert_eq!(prober.answering(service(&config)).await, Answering::Unknown, "it was never heard");
+    let one: domain::RegionName = "one".parse().unwrap();
+    for away in [false, true] {
+        is_away.store(away, Ordering::SeqCst);
+        assert_eq!(prober.answering(service(&config)).await, Answering::Region(one.clone()));
+        assert_eq!(prober.share_answering(service(&config), &one).await.map(|share| share.get()), Some(1.0));
+    }
 }
 
 #[tokio::test]

@@ -49,8 +49,7 @@ fn is_scored(service: &&Service) -> bool {
 }
 
 fn record_types(service: &Service) -> f64 {
-    let targets = &service.preferred().targets;
-    [!targets.a.is_empty(), !targets.aaaa.is_empty(), targets.cname.is_some()].into_iter().map(f64::from).sum()
+    service.preferred().targets.record_types().len() as f64
 }
 
 /// Of a round, at one region.
@@ -74,13 +73,15 @@ impl Checks {
         let NativeCheck { https, interval_s, .. } = service.check;
         let fast = interval_s == 10;
         let options = f64::from(u8::from(https) + u8::from(fast) + u8::from(service.check.search.is_some()));
-        let aws = service.regions.iter().filter(|region| is_aws(region)).count();
-        let elsewhere = service.regions.len() - aws;
-        // The one that is always unhealthy has no option and asks nobody.
-        let dollars = prices.check_aws
+        let asking: Vec<_> = service.regions.iter().filter(|region| region.check.is_none()).collect();
+        let aws = asking.iter().filter(|region| is_aws(region)).count();
+        let elsewhere = asking.len() - aws;
+        // The one that is always unhealthy, metric and calculated ones have no option and ask nobody.
+        let without_options = service.regions.len() - asking.len() + 1;
+        let dollars = without_options as f64 * prices.check_aws
             + aws as f64 * (prices.check_aws + options * prices.option_aws)
             + elsewhere as f64 * (prices.check_elsewhere + options * prices.option_elsewhere);
-        Self { aws: aws + 1, elsewhere, https, fast, dollars }
+        Self { aws: aws + without_options, elsewhere, https, fast, dollars }
     }
 
     pub(super) fn and(self, other: Self) -> Self {

@@ -147,10 +147,13 @@ impl TryFrom<Alarm> for AlarmSettings {
         if let Some(datapoints) = alarm.datapoints_to_alarm.filter(|datapoints| *datapoints < periods) {
             return Err(UnsupportedAlarm::SomePeriods { datapoints, periods });
         }
+        let mut dimensions = alarm.dimensions;
+        // Their order means nothing.
+        dimensions.sort();
         Ok(AlarmSettings {
             namespace,
             metric,
-            dimensions: alarm.dimensions,
+            dimensions,
             statistic: alarm.statistic.unwrap_or_default().parse()?,
             period_s: alarm.period_s,
             evaluation_periods: periods,

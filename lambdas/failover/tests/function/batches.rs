@@ -37,8 +37,8 @@ async fn look(world: &World, zone: &str, spoil: Option<usize>) -> (Vec<u16>, Vec
 /// The region whose records a service's zone holds first, and where the service stands.
 async fn stands(world: &World, service: &Service) -> (Option<String>, Phase) {
     let (state, _) = world.store.state(&service.name).await.unwrap().unwrap();
-    let config_sets = world.switch.record_sets(service).await.unwrap();
-    let slots = decision::slots_in(service, &config_sets, &world.checks);
+    let sets: Vec<_> = world.switch.read_zone(&service.hosted_zone).await.unwrap().zone.sets().cloned().collect();
+    let slots = decision::slots_in(service, &sets, &world.checks);
     (slots.map(|slots| slots[0].region.to_string()), state.phase)
 }
 
