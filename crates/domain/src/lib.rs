@@ -17,7 +17,7 @@ mod resolve;
 mod sound;
 mod state;
 
-pub use anomaly::{Anomaly, Reason, Sign};
+pub use anomaly::{Anomaly, Episode, Reason, Sign};
 pub use config::{
     Alarm, Config, ConfigHash, Deployment, LabExemption, NativeCheck, NativeChecks, Region, Service, Targets,
     sha256_hex,

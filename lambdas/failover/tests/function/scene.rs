@@ -45,7 +45,7 @@ impl<'a> Scene<'a> {
             return;
         }
         for observer in OBSERVERS {
-            let observation = Observation {
+            let mut observation = Observation {
                 format: OBSERVATION_FORMAT,
                 service: service.name.clone(),
                 observer: observer.parse().unwrap(),
@@ -58,7 +58,7 @@ impl<'a> Scene<'a> {
                     .into(),
                 answering: answering.clone(),
             };
-            self.world.store.observe(&observation).await.unwrap();
+            self.world.store.observe(&mut observation).await.unwrap();
         }
         self.written = Some((first, answering, Instant::now()));
     }
