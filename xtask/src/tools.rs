@@ -18,6 +18,7 @@ pub(crate) struct Tool {
 }
 
 pub(crate) const DNSPERF: Tool = Tool { program: "dnsperf", package: "dnsperf" };
+pub(crate) const VALGRIND: Tool = Tool { program: "valgrind", package: "valgrind" };
 pub(crate) const KNOT: Tool = Tool { program: "knotd", package: "knot" };
 /// What tests ask the lab's name servers with.
 pub(crate) const CLIENTS: [Tool; 3] =
@@ -58,7 +59,8 @@ fn is_root() -> Result<bool> {
     Ok(id.stdout.trim_ascii() == b"0")
 }
 
-fn is_there(program: &str) -> bool {
+/// Whether a program is on `PATH`.
+pub(crate) fn is_there(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     on_path(&path, Path::new(program))
 }

@@ -101,7 +101,7 @@ fn one(all: &mut [Baseline], round: i64, random: &mut ChaCha8Rng) -> Result<Dura
             seen: Seen { ttl: Some(60), body: Some(1_200), ..Seen::default() },
         }];
         let start = Instant::now();
-        baseline.observe(at, &reports, true)?;
+        baseline.observe(at, &reports, None, true)?;
         took += start.elapsed();
     }
     Ok(took)

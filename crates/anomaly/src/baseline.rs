@@ -2,11 +2,12 @@
 
 mod features;
 mod history;
+mod levels;
 mod model;
 mod written;
 
-use domain::{Anomaly, ObserverName, Policy, ProbeReport, RegionName, Service};
-use jiff::Timestamp;
+use domain::{Anomaly, Episode, ObserverName, Policy, ProbeReport, RegionName, Service};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::AnomalyError;
 
@@ -20,10 +21,13 @@ use model::Model;
 const LEAST: u32 = 40;
 /// A baseline is fitted again when it has learned a quarter more, and after so many rounds at the latest, at the earliest.
 const REFIT: (u32, u32) = (10, 360);
+/// The newest of the rounds are left out of a new forest: a quarter, and so many at the most. What creeps up would be learned
+/// while it is still too little to be seen.
+const UNPROVEN: u32 = 60;
 /// So many usual rounds in a row end an episode.
-const CALM: u32 = 30;
+const CALM: i32 = 30;
 /// Unusual rounds are not learned until an episode has lasted so many; then they are how it is now.
-const HOLD: u32 = 360;
+const HOLD: i32 = 360;
 
 /// What one observer has seen of one region of one service, and what it makes of the next round.
 ///
@@ -38,7 +42,6 @@ pub struct Baseline {
     addresses: Addresses,
     history: History,
     model: Option<Fitted>,
-    episode: Option<Episode>,
 }
 
 /// What a baseline says of a round.
@@ -53,6 +56,7 @@ pub struct Reading {
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Settings {
     needed: u32,
+    interval: SignedDuration,
     rounds_per_day: f64,
     false_alarms_per_day: f64,
 }
@@ -64,12 +68,6 @@ struct Fitted {
     at: u32,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Episode {
-    rounds: u32,
-    calm: u32,
-}
-
 impl Settings {
     fn of(policy: &Policy) -> Self {
         let interval = policy.interval.as_secs_f64().max(1e-3);
@@ -77,9 +75,21 @@ impl Settings {
         let needed = (policy.learn.as_secs_f64() / interval).ceil() as u32;
         Self {
             needed: needed.max(LEAST),
+            interval: policy.interval.signed(),
             rounds_per_day: 86_400.0 / interval,
             false_alarms_per_day: policy.false_alarms_per_day.per_day(),
         }
+    }
+
+    /// The episode that a round begins, or makes longer, or belongs to.
+    fn episode(&self, at: Timestamp, before: Option<Episode>, unusual: bool) -> Option<Episode> {
+        let until = at.saturating_add(self.interval * CALM).unwrap_or(at);
+        if unusual { Some(Episode { since: before.map_or(at, |episode| episode.since), until }) } else { before }
+    }
+
+    /// Whether unusual rounds of an episode are not learned yet.
+    fn holds(&self, episode: Episode, at: Timestamp) -> bool {
+        at.duration_since(episode.since) < self.interval * HOLD
     }
 }
 
@@ -98,18 +108,19 @@ impl Baseline {
             addresses: Addresses::default(),
             history: History::default(),
             model: None,
-            episode: None,
         }
     }
 
     /// What it makes of a round; none where every probe failed by the observer's own fault, which says nothing.
     ///
+    /// `before` is the episode of the round before, whoever scored that: it may have been another environment.
     /// `usual` says whether the round may be learned: never where an incident is known of, since a forest that was fitted
     /// on an outage takes it for normal.
     pub fn observe(
         &mut self,
         at: Timestamp,
         reports: &[ProbeReport],
+        before: Option<Episode>,
         usual: bool,
     ) -> Result<Option<Reading>, AnomalyError> {
         let Some(row) = features::row(at, reports, &mut self.addresses) else { return Ok(None) };
@@ -122,32 +133,21 @@ impl Baseline {
             Some(Fitted { model, .. }) => {
                 let scored = model.score(&moment)?;
                 let unusual = scored.false_alarms_per_day < self.settings.false_alarms_per_day;
-                let alert = self.follow_episode(unusual);
-                Reading { anomaly: Anomaly::Scored { score: scored.score, alert, reasons: scored.reasons }, unusual }
+                let before = before.filter(|episode| at <= episode.until);
+                let episode = self.settings.episode(at, before, unusual);
+                let alert = unusual && before.is_none();
+                Reading {
+                    anomaly: Anomaly::Scored { score: scored.score, alert, episode, reasons: scored.reasons },
+                    unusual,
+                }
             }
         };
-        let held = reading.unusual && self.episode.is_some_and(|episode| episode.rounds <= HOLD);
+        let held = reading.unusual && reading.anomaly.episode().is_some_and(|episode| self.settings.holds(episode, at));
         if usual && !held {
             self.recent.learn(row);
             self.history.learn(moment);
         }
         Ok(Some(reading))
-    }
-
-    /// Whether a round begins an episode.
-    fn follow_episode(&mut self, unusual: bool) -> bool {
-        let before = self.episode;
-        let mut episode = before.unwrap_or_default();
-        episode.rounds = episode.rounds.saturating_add(1);
-        episode.calm = if unusual { 0 } else { episode.calm + 1 };
-        let goes_on = unusual || (before.is_some() && episode.calm < CALM);
-        self.episode = goes_on.then_some(episode);
-        unusual && before.is_none()
-    }
-
-    /// Another environment of the same observer found the round before unusual: its episode goes on.
-    pub fn go_on(&mut self) {
-        self.episode.get_or_insert_default();
     }
 
     /// Takes what another environment of the same observer has learned, where that is newer.
@@ -180,8 +180,11 @@ impl Baseline {
     /// Fits a forest on what was learned: a millisecond or some. What is not due is left as it is.
     pub fn fit(&mut self) -> Result<(), AnomalyError> {
         if self.is_due() {
-            let model = Model::fit(&self.history, self.seed, self.settings.rounds_per_day)?;
-            self.model = Some(Fitted { model, at: self.history.rounds() });
+            let (moments, rounds) = (&self.history.moments, self.history.rounds());
+            let unproven = if self.is_fitted() { (rounds / 4).min(UNPROVEN) / self.history.stride } else { 0 };
+            let proven = moments.len().saturating_sub(unproven as usize).max(LEAST as usize);
+            let model = Model::fit(&moments[..proven], self.seed, self.settings.rounds_per_day)?;
+            self.model = Some(Fitted { model, at: rounds });
         }
         Ok(())
     }

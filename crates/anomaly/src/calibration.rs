@@ -29,19 +29,37 @@ struct Tail {
     scale: f64,
 }
 
+/// What is assumed of a tail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Pareto,
+    Exponential,
+}
+
 impl Tail {
     /// Of scores in ascending order.
-    fn of(scores: &[f64]) -> Self {
+    fn of(scores: &[f64], kind: Kind) -> Self {
         let rows = scores.len() as f64;
-        let count = TAIL_ROWS.max(scores.len() / TAIL_OF);
+        let count = match kind {
+            Kind::Pareto => TAIL_ROWS.max(scores.len() / TAIL_OF),
+            Kind::Exponential => TAIL_ROWS,
+        };
         let (below, above) = scores.split_at(scores.len() - count);
         let from = below.last().copied().unwrap_or_default();
         let count = count as f64;
         let mean = above.iter().map(|score| score - from).sum::<f64>() / count;
         let variance = above.iter().map(|score| (score - from - mean).powi(2)).sum::<f64>() / count;
-        // Moments: mean = scale / (1 − shape), variance = mean² / (1 − 2·shape).
-        let shape = if variance > 0.0 { 0.5 * (1.0 - mean * mean / variance) } else { 0.0 };
-        let (shape, scale) = if shape > 0.0 { (shape, mean * (1.0 - shape)) } else { (0.0, mean) };
+        let (shape, scale) = match kind {
+            // Moments: mean = scale / (1 − shape), variance = mean² / (1 − 2·shape).
+            Kind::Pareto if mean * mean < variance => {
+                let shape = 0.5 * (1.0 - mean * mean / variance);
+                (shape, mean * (1.0 - shape))
+            }
+            Kind::Pareto => (0.0, mean),
+            // Its mean is known from k excesses only: what is to be expected then is a Pareto tail of shape 1/k. Without it
+            // thresholds are too low more often than too high.
+            Kind::Exponential => (1.0 / count, mean),
+        };
         Self { from, share: count / rows, shape, scale }
     }
 
@@ -63,7 +81,17 @@ impl Tail {
 
 impl Calibration {
     /// From the scores of the rows that the forest was fitted on, of which a day has so many.
-    pub fn new(mut scores: Vec<f64>, rows_per_day: f64) -> Result<Self, AnomalyError> {
+    pub fn new(scores: Vec<f64>, rows_per_day: f64) -> Result<Self, AnomalyError> {
+        Self::with_tail(scores, rows_per_day, Kind::Pareto)
+    }
+
+    /// The same of scores that grow with the logarithm of what is measured: where that has a tail by a power law, as times do,
+    /// they have an exponential one. It is fitted on the 10 highest, and taken to be longer for their being so few.
+    pub fn of_logarithms(scores: Vec<f64>, rows_per_day: f64) -> Result<Self, AnomalyError> {
+        Self::with_tail(scores, rows_per_day, Kind::Exponential)
+    }
+
+    fn with_tail(mut scores: Vec<f64>, rows_per_day: f64, kind: Kind) -> Result<Self, AnomalyError> {
         if scores.len() < 2 * TAIL_ROWS {
             return Err(AnomalyError::TooFewScores { found: scores.len(), needed: 2 * TAIL_ROWS });
         }
@@ -74,7 +102,7 @@ impl Calibration {
             return Err(AnomalyError::Rate(rows_per_day));
         }
         scores.sort_by(f64::total_cmp);
-        let tail = Tail::of(&scores);
+        let tail = Tail::of(&scores, kind);
         Ok(Self { rows_per_day, scores, tail })
     }
 
@@ -136,6 +164,18 @@ mod tests {
             assert!((0.5..2.0).contains(&(true_rate / rate)), "{rate}: {true_rate}");
             assert!((calibration.false_alarms_per_day(threshold) / rate - 1.0).abs() < 1e-9);
         }
+    }
+
+    #[test]
+    fn of_logarithms_what_is_beyond_them_is_not_rarer_than_said_on_average() {
+        let (mut draws, mut rarer) = (crate::draw::Draws::new(1, 0), 0.0);
+        const SETS: u32 = 300;
+        for _ in 0..SETS {
+            let scores = (0..400).map(|_| -libm::log(1.0 - draws.unit())).collect();
+            let threshold = Calibration::of_logarithms(scores, 8640.0).unwrap().threshold(0.1).unwrap();
+            rarer += 8640.0 * libm::exp(-threshold) / 0.1 / f64::from(SETS);
+        }
+        assert!((0.5..2.0).contains(&rarer), "{rarer} times the rate that was stated");
     }
 
     #[test]

@@ -37,12 +37,14 @@ fn features<F>(rows: &ArrayView2<'_, F>) -> Result<u16, AnomalyError> {
 
 fn ranges<F: Real>(rows: &ArrayView2<'_, F>) -> Result<Vec<Range<F>>, AnomalyError> {
     let mut ranges = vec![Range::empty(); rows.ncols()];
-    for (row, values) in rows.outer_iter().enumerate() {
-        for (column, (range, value)) in ranges.iter_mut().zip(values).enumerate() {
-            if value.is_infinite() {
-                return Err(AnomalyError::Infinite { row, column });
-            }
-            *range = range.with(*value);
+    for row in rows.outer_iter() {
+        ranges.iter_mut().zip(row).for_each(|(range, value)| *range = range.with(*value));
+    }
+    // An infinite value is the end of its column's range: looked for only where there is one.
+    if ranges.iter().any(|range| range.least == F::neg_infinity() || range.greatest == F::infinity()) {
+        let mut values = rows.indexed_iter();
+        if let Some(((row, column), _)) = values.find(|(_, value)| value.is_infinite()) {
+            return Err(AnomalyError::Infinite { row, column });
         }
     }
     Ok(ranges)
@@ -69,15 +71,45 @@ fn grow<F: Real>(params: &IsolationForestValidParams, rows: &ArrayView2<'_, F>, 
     trees
 }
 
-/// The rows' numbers in the order of their values: what is drawn depends on the place, and rows in another order are the
-/// same rows.
+/// The rows' numbers in an order that only their values decide: what is drawn depends on the place, and rows in another order
+/// are the same rows. It is the order of their hashes, since that takes no sorting to speak of.
 fn in_order<F: Real>(rows: &ArrayView2<'_, F>) -> Vec<usize> {
+    let hashes: Vec<_> = rows.outer_iter().map(|row| hash(row.iter().copied())).collect();
+    let bits = rows.nrows().next_power_of_two().trailing_zeros().max(1);
+    let bucket =
+        |hash: u64| usize::try_from(hash >> (u64::BITS - bits)).expect("there are no more buckets than twice the rows");
+    let mut ends = vec![0_usize; 1 << bits];
+    hashes.iter().for_each(|hash| ends[bucket(*hash)] += 1);
+    let mut rows_before = 0;
+    for end in &mut ends {
+        rows_before += *end;
+        *end = rows_before;
+    }
+    let mut starts = ends.clone();
+    let mut order = vec![0; rows.nrows()];
+    for (row, hash) in hashes.iter().enumerate().rev() {
+        let place = &mut starts[bucket(*hash)];
+        *place -= 1;
+        order[*place] = row;
+    }
     let by_values = |a: usize, b: usize| {
         let differ = rows.row(a).iter().zip(rows.row(b)).map(|(a, b)| a.order(b)).find(|order| order.is_ne());
         differ.unwrap_or(Ordering::Equal)
     };
-    // Mostly the first value tells.
-    let mut keyed: Vec<(F, usize)> = rows.column(0).iter().copied().zip(0..).collect();
-    keyed.sort_unstable_by(|(a, row), (b, other)| a.order(b).then_with(|| by_values(*row, *other)));
-    keyed.into_iter().map(|(_, row)| row).collect()
+    for (start, end) in starts.into_iter().zip(ends) {
+        if end - start > 1 {
+            order[start..end].sort_unstable_by(|a, b| hashes[*a].cmp(&hashes[*b]).then_with(|| by_values(*a, *b)));
+        }
+    }
+    order
+}
+
+/// Of a row's values in single precision, so that a forest over `f32` is grown on the same rows as one over `f64`.
+fn hash<F: Real>(values: impl Iterator<Item = F>) -> u64 {
+    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let hash = values.fold(0, |hash: u64, value| {
+        (hash.rotate_left(23) ^ u64::from(f32::narrow(value.wide()).to_bits())).wrapping_mul(ODD)
+    });
+    // What differs high up in a value must tell rows apart low down, and the other way round.
+    (hash ^ (hash >> 32)).wrapping_mul(ODD)
 }

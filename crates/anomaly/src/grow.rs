@@ -14,6 +14,7 @@ pub(crate) struct Grower<'a, F> {
     /// Value of row r of the sample in feature f: at f·rows + r.
     columns: Vec<F>,
     rows: usize,
+    has_missing: bool,
     /// In the order of the last random.
     features: Vec<u16>,
     lengths: &'a PathLengths,
@@ -22,7 +23,7 @@ pub(crate) struct Grower<'a, F> {
 impl<'a, F: Real> Grower<'a, F> {
     pub(crate) fn new(rows: usize, features: u16, lengths: &'a PathLengths) -> Self {
         let columns = vec![F::zero(); rows * usize::from(features)];
-        Self { columns, rows, features: Vec::with_capacity(features.into()), lengths }
+        Self { columns, rows, has_missing: false, features: Vec::with_capacity(features.into()), lengths }
     }
 
     /// Grows a tree on the rows whose values `value(row of the sample, feature)` gives.
@@ -39,6 +40,7 @@ impl<'a, F: Real> Grower<'a, F> {
                 *cell = value(row, feature);
             }
         }
+        self.has_missing = self.columns.iter().any(|value| value.is_nan());
         self.features.clear();
         self.features.extend((0..=u16::MAX).take(features));
         order.clear();
@@ -80,21 +82,28 @@ impl<'a, F: Real> Grower<'a, F> {
     /// Puts the rows below the threshold first; how many those are, and whether missing values went to the others.
     fn part(&self, rows: &mut [u16], feature: u16, threshold: F) -> (usize, bool) {
         let column = self.column(feature);
-        let value = |row: u16| column[usize::from(row)];
-        let below = rows.iter().filter(|row| value(**row) < threshold).count();
-        let above = rows.iter().filter(|row| value(**row) >= threshold).count();
-        let missing_right = above > below;
-        let mut left = 0;
-        for at in 0..rows.len() {
-            let value = value(rows[at]);
-            let goes_left = value < threshold || (value.is_nan() && !missing_right);
-            rows.swap(left, at);
-            left += usize::from(goes_left);
+        let below = part_by(rows, |row| column[usize::from(row)] < threshold);
+        let others = &mut rows[below..];
+        if !self.has_missing {
+            return (below, others.len() > below);
         }
-        (left, missing_right)
+        let missing = part_by(others, |row| column[usize::from(row)].is_nan());
+        let missing_right = others.len() - missing > below;
+        (if missing_right { below } else { below + missing }, missing_right)
     }
 
     fn column(&self, feature: u16) -> &[F] {
         &self.columns[usize::from(feature) * self.rows..][..self.rows]
     }
+}
+
+/// Puts those rows first of which it holds; how many they are.
+fn part_by(rows: &mut [u16], holds: impl Fn(u16) -> bool) -> usize {
+    let mut first = 0;
+    for at in 0..rows.len() {
+        let it_does = holds(rows[at]);
+        rows.swap(first, at);
+        first += usize::from(it_does);
+    }
+    first
 }

@@ -92,11 +92,9 @@ impl Baselines {
             let Some(kept) = kept.get_mut(&(service.name.clone(), region.clone())) else { continue };
             kept.stale |= now.duration_since(kept.seen) > service.policy.interval.0 * AWAY;
             kept.seen = now;
-            if before.and_then(|before| before.regions.get(region)).is_some_and(|view| view.anomalous) {
-                kept.baseline.go_on();
-            }
+            let before = before.and_then(|before| before.regions.get(region)?.anomaly.as_ref()?.episode());
             let usual = steady && decision::verdict(reports) == Verdict::Up;
-            match kept.baseline.observe(at, reports, usual) {
+            match kept.baseline.observe(at, reports, before, usual) {
                 Ok(reading) => readings.extend(reading.map(|reading| (region.clone(), reading))),
                 Err(error) => tracing::warn!(%region, %error, "this round has no anomaly score"),
             }

@@ -24,6 +24,9 @@ use crate::{
     names::{Names, baseline_key, observation_key, state_key},
 };
 
+/// So often another write may come between before an alert is told all the same: twice is better than never.
+const ALERT_TRIES: usize = 4;
+
 /// Why the store could not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -137,10 +140,26 @@ impl Store {
     }
 
     /// Writes an observation; an observer is the only writer of its own.
-    pub async fn observe(&self, observation: &Observation) -> Result<(), StoreError> {
-        let body = serde_json::to_vec(observation).expect("an observation is plain data");
+    ///
+    /// Invocations of it may overlap, and see the same episode begin. So one that alerts is written in the place of what was
+    /// read before, and only there; who finds the episode told of already does not tell of it again.
+    pub async fn observe(&self, observation: &mut Observation) -> Result<(), StoreError> {
         let key = observation_key(&observation.observer, &observation.service);
-        self.put(&self.observations, &key, body, None).await?;
+        for _ in 0..ALERT_TRIES {
+            if !decision::alerts(observation) {
+                break;
+            }
+            let found = get(&self.s3, &self.observations, &key).await?;
+            let version = found.as_ref().map_or(Version::Absent, |found| found.version.clone());
+            // What can't be read has told nobody.
+            if let Some(latest) = found.and_then(|found| serde_json::from_slice(&found.body).ok()) {
+                decision::leave_alerts_to(&latest, observation);
+            }
+            if let Write::Won(_) = self.put(&self.observations, &key, to_json(observation), Some(&version)).await? {
+                return Ok(());
+            }
+        }
+        self.put(&self.observations, &key, to_json(observation), None).await?;
         Ok(())
     }
 
@@ -190,6 +209,10 @@ impl Store {
             }
         }
     }
+}
+
+fn to_json(observation: &Observation) -> Vec<u8> {
+    serde_json::to_vec(observation).expect("an observation is plain data")
 }
 
 fn audit_name(kind: &AuditKind) -> &'static str {

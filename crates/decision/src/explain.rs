@@ -212,7 +212,7 @@ mod tests {
         let learning = "what is usual of eu-west-1 is still being learned: us-west-2 12 of 360 rounds";
         assert_eq!(told(&world)[2], learning);
         let reasons = vec![Reason { sign: Sign::FirstByteTime, times: Some(4.1), share: 0.8 }];
-        view(&mut world, "us-east-2", Anomaly::Scored { score: 0.8, alert: true, reasons });
+        view(&mut world, "us-east-2", Anomaly::Scored { score: 0.8, alert: true, episode: None, reasons });
         assert_eq!(told(&world)[2], "eu-west-1 is unusual: time to first byte 4.1 × usual: seen by 1 of 3");
     }
 

@@ -164,8 +164,28 @@ pub fn needs_write(
         || now.duration_since(last.at) >= keep_alive.signed()
 }
 
+/// Whether it begins an episode of any region.
+#[must_use]
+pub fn alerts(observation: &Observation) -> bool {
+    observation.regions.values().filter_map(|view| view.anomaly.as_ref()).any(Anomaly::is_alert)
+}
+
+/// Takes an observation's alerts back where the observer's latest one, of an invocation beside it, has told of the episode.
+pub fn leave_alerts_to(latest: &Observation, observation: &mut Observation) {
+    for (region, view) in &mut observation.regions {
+        let told = latest.regions.get(region).and_then(|view| view.anomaly.as_ref()?.episode());
+        let told = told.filter(|told| observation.at <= told.until);
+        if let (Some(Anomaly::Scored { alert, episode: Some(own), .. }), Some(told)) = (&mut view.anomaly, told) {
+            *alert = false;
+            own.since = told.since;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use domain::Episode;
+
     use super::*;
     use crate::fixture::{World, failed, ok, report};
 
@@ -368,5 +388,28 @@ mod tests {
         let down = follow(Some(&last), measured(101, &[failed("http", Fault::Tls)]), 0);
         assert!(due(Some(&last), &down, 10));
         assert!(due(Some(&down), &same, 10));
+    }
+
+    #[test]
+    fn of_two_invocations_that_see_an_episode_begin_one_alerts() {
+        let second = |second| Timestamp::from_second(second).unwrap();
+        let alerting = |round: u64, until: i64| {
+            let mut measured = measured(round, &[ok("http")]);
+            let episode = Some(Episode { since: measured.at, until: second(until) });
+            let anomaly = Anomaly::Scored { score: 0.9, alert: true, episode, reasons: Vec::new() };
+            measured.anomalies.insert("us-east-1".parse().unwrap(), anomaly);
+            follow(None, measured, 0)
+        };
+        let first = alerting(100, 1_300);
+        let mut beside = alerting(101, 1_310);
+        leave_alerts_to(&follow(None, measured(100, &[ok("http")]), 0), &mut beside);
+        assert!(alerts(&first) && alerts(&beside));
+        leave_alerts_to(&first, &mut beside);
+        assert!(!alerts(&beside));
+        let episode = beside.regions["us-east-1"].anomaly.as_ref().unwrap().episode();
+        assert_eq!(episode, Some(Episode { since: second(1_000), until: second(1_310) }));
+        let mut later = alerting(131, 1_610);
+        leave_alerts_to(&first, &mut later);
+        assert!(alerts(&later), "the episode was over");
     }
 }

@@ -83,7 +83,7 @@ mod tests {
             if place == 0 {
                 reasons[1] = reason(Sign::Ttl, Some(0.1), 0.4);
             }
-            view.anomaly = Some(Anomaly::Scored { score: 0.9, alert: false, reasons });
+            view.anomaly = Some(Anomaly::Scored { score: 0.9, alert: false, episode: None, reasons });
         }
         let expected = "time to first byte 4.1 × usual and the answer set changed: seen by 3 of 3";
         assert_eq!(says(&world).as_deref(), Some(expected));

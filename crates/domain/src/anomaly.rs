@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// What an observer's forest says of a region in one round.
@@ -19,8 +20,11 @@ pub enum Anomaly {
     Scored {
         /// From 0 to 1; 0.5 is an average round.
         score: f64,
-        /// It begins an episode: usual rounds score higher less often than the policy's rate, and the one before did not.
+        /// It begins an episode, as the first round of it that is told.
         alert: bool,
+        /// The episode that it belongs to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        episode: Option<Episode>,
         /// The two strongest at most, the strongest first.
         reasons: Vec<Reason>,
     },
@@ -42,6 +46,15 @@ impl Anomaly {
         matches!(self, Self::Scored { alert: true, .. })
     }
 
+    /// The episode that it belongs to.
+    #[must_use]
+    pub fn episode(&self) -> Option<Episode> {
+        match self {
+            Self::Learning { .. } => None,
+            Self::Scored { episode, .. } => *episode,
+        }
+    }
+
     /// Why, the strongest first.
     #[must_use]
     pub fn reasons(&self) -> &[Reason] {
@@ -50,6 +63,17 @@ impl Anomaly {
             Self::Scored { reasons, .. } => reasons,
         }
     }
+}
+
+/// Rounds that belong together: from an unusual one until there was none for long enough. There is one alert of them.
+///
+/// It travels in the observation, so that it goes on in whichever invocation comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Episode {
+    /// Its first unusual round.
+    pub since: Timestamp,
+    /// It is over unless there is another by then.
+    pub until: Timestamp,
 }
 
 /// What may be unusual about a region.

@@ -18,7 +18,7 @@ mod resolve;
 mod sound;
 mod state;
 
-pub use anomaly::{Anomaly, Reason, Sign};
+pub use anomaly::{Anomaly, Episode, Reason, Sign};
 pub use config::{
     Alarm, AliasTarget, Config, ConfigHash, Deployment, InsufficientData, LabExemption, NativeCheck, NativeChecks,
     Region, RegionCheck, Service, Targets, sha256_hex,

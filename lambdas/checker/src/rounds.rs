@@ -153,10 +153,10 @@ impl<'a> Watch<'a> {
             anomalies: readings.into_anomalies(),
             answering: seen.answering,
         };
-        let observation = decision::follow(self.previous.as_ref(), measured, quiet);
+        let mut observation = decision::follow(self.previous.as_ref(), measured, quiet);
         let event_due = decision::needs_event(self.previous.as_ref(), &observation, policy);
         if event_due || decision::needs_write(self.written.as_ref(), &observation, keep_alive, now) {
-            match store.observe(&observation).await {
+            match store.observe(&mut observation).await {
                 Ok(()) => self.written = Some(observation.clone()),
                 Err(error) => tracing::warn!(%error, "this round's observation is not written"),
             }

@@ -1,45 +1,24 @@
-//! What the forest adds to a checker's round of ten endpoints.
+//! The forest beside others' forests, and what it adds to a checker.
 
-use anyhow::{Context, Result};
-use serde::Deserialize;
+mod added;
+mod beside;
+mod instructions;
+mod zip;
 
-use super::{
-    Place,
-    figure::{Figure, Quantity},
-};
+use anyhow::Result;
 
-/// A figure's name as the example prints it, and its bound.
-const BOUNDS: [(&str, Quantity); 4] = [
-    ("a round, the median", Quantity::Seconds(5e-3)),
-    ("a round in which one is fitted anew, the median", Quantity::Seconds(5e-3)),
-    ("ten baselines with their forests", Quantity::megabytes(4)),
-    ("a written baseline", Quantity::Bytes(200_000)),
-];
+use super::{Place, figure::Figure};
 
-/// A line of what the example prints.
-#[derive(Debug, Deserialize)]
-struct Line {
-    what: String,
-    value: Value,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Value {
-    Seconds(f64),
-    Bytes(u64),
-}
-
+/// A part that could not be measured is told as such; the others are measured all the same.
 pub(super) fn measure(place: &Place) -> Result<Vec<Figure>> {
-    let (command, lines) = place.lines("examples/round")?;
-    let figure = |line: Line| {
-        let Line { what, value } = line;
-        let (_, bound) = BOUNDS.into_iter().find(|(of, _)| *of == what).context("a figure without a bound")?;
-        let value = match value {
-            Value::Seconds(seconds) => Quantity::Seconds(seconds),
-            Value::Bytes(bytes) => Quantity::Bytes(bytes),
-        };
-        Ok(Figure::new(format!("anomaly, 10 endpoints: {what}"), &command, value, bound))
-    };
-    lines.into_iter().map(figure).collect()
+    let parts: [(&str, fn(&Place) -> Result<Vec<Figure>>); 4] = [
+        ("anomaly: beside others", beside::measure),
+        ("anomaly: instructions a row", instructions::measure),
+        ("anomaly, 10 endpoints", added::measure),
+        ("anomaly: what it adds to checker.zip", zip::measure),
+    ];
+    let measured = parts.map(|(what, part)| {
+        part(place).unwrap_or_else(|error| vec![Figure::failed(what, format!("not run: {error:#}"))])
+    });
+    Ok(measured.into_iter().flatten().collect())
 }

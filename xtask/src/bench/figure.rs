@@ -21,6 +21,8 @@ pub(super) enum Quantity {
     PerSecond(f64),
     /// As many times another measurement.
     Times(f64),
+    /// So many of them.
+    Count(u64),
 }
 
 impl Quantity {
@@ -31,7 +33,9 @@ impl Quantity {
 
     fn within(self, bound: Self) -> bool {
         match (self, bound) {
-            (Self::Bytes(measured), Self::Bytes(bound)) => measured <= bound,
+            (Self::Bytes(measured), Self::Bytes(bound)) | (Self::Count(measured), Self::Count(bound)) => {
+                measured <= bound
+            }
             (Self::Seconds(measured), Self::Seconds(bound)) | (Self::Percent(measured), Self::Percent(bound)) => {
                 measured <= bound
             }
@@ -46,7 +50,7 @@ impl Quantity {
     fn as_bound(self) -> String {
         match self {
             Self::PerSecond(_) | Self::Times(_) => format!("≥ {self}"),
-            Self::Seconds(_) | Self::Bytes(_) | Self::Percent(_) => format!("≤ {self}"),
+            Self::Seconds(_) | Self::Bytes(_) | Self::Percent(_) | Self::Count(_) => format!("≤ {self}"),
         }
     }
 }
@@ -60,6 +64,8 @@ impl fmt::Display for Quantity {
             Self::Percent(percent) => write!(f, "{percent:.2} %"),
             Self::PerSecond(count) => write!(f, "{count:.0}/s"),
             Self::Times(times) => write!(f, "{times:.2} ×"),
+            Self::Count(count) => write!(f, "{count}"),
+            Self::Bytes(bytes) if *bytes < 1_000_000 => write!(f, "{:.1} kB", *bytes as f64 / 1e3),
             Self::Bytes(bytes) => write!(f, "{:.1} MB", *bytes as f64 / 1e6),
         }
     }
@@ -184,6 +190,8 @@ mod tests {
         assert_eq!(Quantity::Seconds(0.000_000_5).to_string(), "0.50 µs");
         assert_eq!(Quantity::Seconds(61.25).to_string(), "61.2 s");
         assert_eq!(Quantity::Bytes(7_654_321).to_string(), "7.7 MB");
+        assert_eq!(Quantity::Bytes(123_400).to_string(), "123.4 kB");
+        assert_eq!(Quantity::Count(1_234).to_string(), "1234");
         assert_eq!(serde_json::to_string(&Quantity::Bytes(1)).unwrap(), r#"{"bytes":1}"#);
     }
 }

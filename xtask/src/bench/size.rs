@@ -31,7 +31,7 @@ pub(super) fn measure(place: &Place, profile: &str, bound: Quantity) -> Result<V
         .collect()
 }
 
-fn packed(program: &[u8]) -> Result<u64, ZipError> {
+pub(super) fn packed(program: &[u8]) -> Result<u64, ZipError> {
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
     let options =
         SimpleFileOptions::default().compression_method(CompressionMethod::Deflated).compression_level(Some(9));

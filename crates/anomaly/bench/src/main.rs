@@ -1,6 +1,6 @@
-//! How fast the forest is beside others, as ratios: each pair is timed in turns, so that a busy machine slows both.
+//! How fast the forest is beside others, as lines of JSON: each pair is timed in turns, so that a busy machine slows both.
 //!
-//! `cargo run --release --manifest-path crates/anomaly/bench/Cargo.toml -- [PYTHON]`, with a Python that has scikit-learn.
+//! `cargo xtask bench anomaly` runs it, with a Python that has scikit-learn as its argument.
 
 #![allow(clippy::disallowed_methods, reason = "it measures time; the crate beside it does not")]
 
@@ -38,12 +38,8 @@ type Run<'a> = Box<dyn FnMut() -> Result<Duration, Box<dyn Error>> + 'a>;
 
 fn main() -> Result<(), Box<dyn Error>> {
     rayon::ThreadPoolBuilder::new().num_threads(1).build_global()?;
-    println!("100 trees of 256 rows, {FEATURES} Gaussian features; the best of many runs in turns\n");
-    println!("{:40} {:>11} {:>11} {:>9} {:>8}", "", "theirs", "ours", "ratio", "bound");
     if let Some(python) = env::args_os().nth(1) {
         scikit_learn(&mut Python::start(&python)?)?;
-    } else {
-        println!("scikit-learn: not compared, no Python named");
     }
     extended()?;
     rusty()?;
@@ -83,15 +79,14 @@ fn compare(what: &str, bound: Option<f64>, mut theirs: Run<'_>, mut ours: Run<'_
         best_ours = best_ours.min(ours()?);
         turns += 1;
     }
-    let ratio = best_theirs.as_secs_f64() / best_ours.as_secs_f64();
-    let bound = bound.map_or_else(|| "-".to_owned(), |bound| format!("≥ {bound}"));
-    println!("{what:40} {:>11} {:>11} {ratio:>7.1} × {bound:>8}", shown(best_theirs), shown(best_ours));
+    let pair = serde_json::json!({
+        "what": what,
+        "theirs_s": best_theirs.as_secs_f64(),
+        "ours_s": best_ours.as_secs_f64(),
+        "bound": bound,
+    });
+    println!("{pair}");
     Ok(())
-}
-
-fn shown(duration: Duration) -> String {
-    let microseconds = duration.as_secs_f64() * 1e6;
-    if microseconds < 1000.0 { format!("{microseconds:.2} µs") } else { format!("{:.2} ms", microseconds / 1000.0) }
 }
 
 fn fit_run(count: usize) -> Run<'static> {
@@ -131,13 +126,13 @@ fn scikit_learn(python: &mut Python) -> Result<(), Box<dyn Error>> {
         let theirs = Box::new(|| python.time(&format!("fit {count}")));
         compare(&format!("scikit-learn: fit on {count}"), bound, theirs, fit_run(count))?;
     }
-    compare("scikit-learn: one row", Some(3000.0), Box::new(|| python.time("row")), row_run(&forest))?;
+    compare("scikit-learn: scoring one row", Some(3000.0), Box::new(|| python.time("row")), row_run(&forest))?;
     let mut batch = |what: &str, count: usize, bound, ours| {
         compare(what, bound, Box::new(|| python.time(&format!("batch {count}"))), ours)
     };
-    batch("scikit-learn: 10,000 rows", 10_000, None, batch_run(&forest, 10_000))?;
-    batch("scikit-learn: 100,000 rows", 100_000, Some(2.0), batch_run(&forest, 100_000))?;
-    batch("… ours on two threads", 100_000, Some(3.5), two_threads_run(&forest, 100_000))
+    batch("scikit-learn: scoring 10000", 10_000, None, batch_run(&forest, 10_000))?;
+    batch("scikit-learn: scoring 100000", 100_000, Some(2.0), batch_run(&forest, 100_000))?;
+    batch("scikit-learn: scoring 100000, ours on two threads", 100_000, Some(3.5), two_threads_run(&forest, 100_000))
 }
 
 fn extended() -> Result<(), Box<dyn Error>> {
@@ -147,17 +142,21 @@ fn extended() -> Result<(), Box<dyn Error>> {
     };
     let theirs = Forest::from_slice(&arrays(10_000), &options).map_err(|error| error.to_string())?;
     let forest = fit(&DatasetBase::from(rows(10_000)));
-    for count in [256, 10_000] {
+    for count in [256, 10_000, 100_000] {
         let rows = arrays(count);
         let run: Run<'_> = Box::new(|| Ok(timed(|| Forest::from_slice(&rows, &options).is_ok())));
         compare(&format!("extended-isolation-forest: fit on {count}"), Some(2.0), run, fit_run(count))?;
     }
     let row = [0.1, -0.2, 0.3, -0.4, 0.5, -0.6];
     let run: Run<'_> = Box::new(|| Ok(timed_many(1000, || theirs.score(black_box(&row)))));
-    compare("extended-isolation-forest: one row", Some(3.0), run, row_run(&forest))?;
-    let rows = arrays(10_000);
-    let run: Run<'_> = Box::new(|| Ok(timed(|| rows.iter().map(|row| theirs.score(row)).sum::<f64>())));
-    compare("extended-isolation-forest: 10,000 rows", Some(3.0), run, batch_run(&forest, 10_000))
+    compare("extended-isolation-forest: scoring one row", Some(3.0), run, row_run(&forest))?;
+    for count in [10_000, 100_000] {
+        let rows = arrays(count);
+        let run: Run<'_> = Box::new(|| Ok(timed(|| rows.iter().map(|row| theirs.score(row)).sum::<f64>())));
+        let what = format!("extended-isolation-forest: scoring {count}");
+        compare(&what, Some(3.0), run, batch_run(&forest, count))?;
+    }
+    Ok(())
 }
 
 fn rusty() -> Result<(), Box<dyn Error>> {
@@ -180,8 +179,8 @@ fn rusty() -> Result<(), Box<dyn Error>> {
     }
     let row = [0.1, -0.2, 0.3, -0.4, 0.5, -0.6];
     let run: Run<'_> = Box::new(|| Ok(timed_many(1000, || theirs.score_sample(black_box(&row)).is_ok())));
-    compare("rustyml: one row", None, run, row_run(&forest))?;
+    compare("rustyml: scoring one row", None, run, row_run(&forest))?;
     let rows = rows_17(10_000);
     let run: Run<'_> = Box::new(|| Ok(timed(|| theirs.score_samples(&rows).is_ok())));
-    compare("rustyml: 10,000 rows", None, run, batch_run(&forest, 10_000))
+    compare("rustyml: scoring 10000", None, run, batch_run(&forest, 10_000))
 }

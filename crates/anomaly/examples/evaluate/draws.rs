@@ -13,7 +13,8 @@ impl Gaussian {
         Self(ChaCha8Rng::seed_from_u64(seed))
     }
 
-    fn unit(&mut self) -> f64 {
+    /// Uniform in (0, 1).
+    pub(crate) fn unit(&mut self) -> f64 {
         (f64::from(self.0.next_u32()) + 0.5) / 4_294_967_296.0
     }
 

@@ -4,6 +4,7 @@
 mod auc;
 mod data;
 mod draws;
+mod endpoint;
 mod nab;
 mod streaming;
 
@@ -20,9 +21,9 @@ const USAGE: &str = "usage: cargo run --release -p anomaly --example evaluate --
 
     --data    the labelled data: adbench/ and nab/ (or set ANOMALY_DATA)
     --python  one with scikit-learn, to compare with
-    PART      auc, blind, shifts, nab; all of them unless said";
+    PART      auc, blind, shifts, nab, bleed, alarms; all of them unless said";
 
-const PARTS: [&str; 4] = ["auc", "blind", "shifts", "nab"];
+const PARTS: [&str; 6] = ["auc", "blind", "shifts", "nab", "bleed", "alarms"];
 
 fn main() -> Result<ExitCode> {
     let mut data = env::var_os("ANOMALY_DATA").map(PathBuf::from);
@@ -49,6 +50,8 @@ fn run(part: &str, data: &Path, python: Option<&Path>) -> Result<()> {
         "auc" => auc::sets(data, python)?,
         "blind" => auc::blind_spots()?,
         "shifts" => auc::planted_shifts()?,
+        "bleed" => endpoint::bleed()?,
+        "alarms" => endpoint::alarms()?,
         _ => streaming::nab(data)?,
     }
     Ok(())

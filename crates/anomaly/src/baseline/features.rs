@@ -4,7 +4,7 @@
 //!
 //! | column | unit and transform | also |
 //! | --- | --- | --- |
-//! | five phases | ln(ms), mean of the probes that came so far | mean and deviation of 6 rounds; that mean from the one of 60 usual rounds; the value from this hour's median |
+//! | five phases | ln(ms), mean of the probes that came so far | level (median) and deviation of 6 rounds; that level from the one of 60 usual rounds; the value from this hour's median |
 //! | errors of four classes | share of requests | mean of 6 rounds |
 //! | answer set | share of probes whose name has other addresses than last | |
 //! | TTL | ln(1 + s), the least | change since the round before |
@@ -32,6 +32,9 @@ const BODY: usize = CERTIFICATE + 1;
 pub(super) const STORED: usize = 4 * TIMES + 2 * ERRORS + 5;
 /// Those a forest sees: the phases' distances from the hour's medians come last.
 pub(super) const FEATURES: usize = STORED + TIMES;
+
+/// Of each phase two.
+pub(super) const LEVELS: usize = 2 * TIMES;
 
 pub(super) const MISSING: i16 = i16::MIN;
 const SHORT: usize = 6;
@@ -149,14 +152,14 @@ impl Recent {
         push(&mut self.short, *row, SHORT);
         let mut values = Vec::with_capacity(STORED);
         for (column, value) in row.iter().enumerate().take(TIMES) {
-            let short = of(&self.short, column);
+            let level = level_of(&self.short, column);
             let deviation =
-                libm::sqrt(mean(column_of(&self.short, column).map(|time| (time - short) * (time - short))));
-            values.extend([*value, thousandths(short)]);
-            values.extend([thousandths(short - of(&self.long, column)), thousandths(deviation)]);
+                libm::sqrt(mean(column_of(&self.short, column).map(|time| (time - level) * (time - level))));
+            values.extend([*value, thousandths(level)]);
+            values.extend([thousandths(level - level_of(&self.long, column)), thousandths(deviation)]);
         }
         for (column, value) in row.iter().enumerate().take(ANSWERS).skip(TIMES) {
-            values.extend([*value, thousandths(of(&self.short, column))]);
+            values.extend([*value, thousandths(mean(column_of(&self.short, column)))]);
         }
         let before = self.short.iter().rev().nth(1).map_or(f64::NAN, |before| wide(before[TTL]));
         values.extend([row[ANSWERS], row[TTL], thousandths(wide(row[TTL]) - before)]);
@@ -182,8 +185,11 @@ fn column_of(window: &VecDeque<Row>, column: usize) -> impl Iterator<Item = f64>
     window.iter().map(move |row| wide(row[column])).filter(|value| !value.is_nan())
 }
 
-fn of(window: &VecDeque<Row>, column: usize) -> f64 {
-    mean(column_of(window, column))
+/// The median, of an even number the lower: slow rounds do not move it unless they are more than half.
+fn level_of(window: &VecDeque<Row>, column: usize) -> f64 {
+    let mut values: Vec<_> = column_of(window, column).collect();
+    let middle = values.len().saturating_sub(1) / 2;
+    if values.is_empty() { f64::NAN } else { *values.select_nth_unstable_by(middle, f64::total_cmp).1 }
 }
 
 impl Moment {
@@ -195,6 +201,11 @@ impl Moment {
     /// A phase's ln(ms).
     pub(super) fn time(&self, phase: usize) -> f64 {
         wide(self.values[4 * phase])
+    }
+
+    /// What lasts: each phase's level, and its distance from the one of usual rounds. Missing ones are NaN.
+    pub(super) fn levels(&self) -> [f64; LEVELS] {
+        std::array::from_fn(|at| wide(self.values[4 * (at / 2) + 1 + at % 2]))
     }
 
     /// What a forest sees of it. A missing value is the usual one: it says nothing.

@@ -47,12 +47,6 @@ impl History {
         Timestamp::from_second(self.moments.last()?.second.into()).ok()
     }
 
-    /// From the first to the last, in seconds.
-    pub(super) fn span(&self) -> u32 {
-        let ends = self.moments.last().zip(self.moments.first());
-        ends.map_or(0, |(last, first)| last.second.saturating_sub(first.second))
-    }
-
     pub(super) fn learn(&mut self, moment: Moment) {
         self.rounds = self.rounds.saturating_add(1);
         self.skipped += 1;
@@ -62,7 +56,7 @@ impl History {
         self.skipped = 0;
         self.revision += 1;
         if self.moments.len() == MOST {
-            if self.span() >= SPAN {
+            if span(&self.moments) >= SPAN {
                 self.moments.drain(..OLDEST);
             } else {
                 let mut place = 0;
@@ -75,4 +69,9 @@ impl History {
         }
         self.moments.push(moment);
     }
+}
+
+/// From the first to the last, in seconds.
+pub(super) fn span(moments: &[Moment]) -> u32 {
+    moments.last().zip(moments.first()).map_or(0, |(last, first)| last.second.saturating_sub(first.second))
 }

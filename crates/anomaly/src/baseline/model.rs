@@ -6,7 +6,8 @@ use ndarray::{Array2, ArrayView2};
 
 use super::{
     features::{self, FEATURES, MISSING, Moment, STORED, TIMES},
-    history::History,
+    history,
+    levels::Levels,
 };
 use crate::{AnomalyError, Calibration, IsolationForest, IsolationForestParams};
 
@@ -20,9 +21,10 @@ const STRANGENESS_OF_A_RANGE: f64 = 3.0;
 /// Each part of the history is scored by a forest that was fitted on the others: rounds that were fitted on are never out of
 /// range, and would make every new one look unusual.
 const PARTS: usize = 4;
-/// Parts take turns in stretches of so many rounds: long enough that a round does not stand for its neighbours, short enough that
-/// every part has seen every change for good.
-const STRETCH: usize = 5;
+/// Parts take turns in stretches of rounds, so many where they are neither too short, since a round has much of its neighbours in
+/// it, nor so long that a part has not seen a change for good.
+const STRETCHES: usize = 16;
+const STRETCH: (usize, usize) = (5, 30);
 const TREES_OF_A_PART: usize = 32;
 /// So many rounds' scores tell how high they go.
 const CALIBRATED: usize = 1_024;
@@ -36,6 +38,7 @@ const WHOLE: &str = "every moment writes a value a feature";
 pub(super) struct Model {
     forest: IsolationForest<f32>,
     calibration: Calibration,
+    levels: Levels,
     /// Of each phase, by hour of the day; missing until there are days enough.
     by_hour: [[f64; 24]; TIMES],
     /// Each stored feature's median: the usual value, and what stands for a missing one.
@@ -49,10 +52,9 @@ pub(super) struct Scored {
 }
 
 impl Model {
-    /// Of a history of enough rounds.
-    pub(super) fn fit(history: &History, seed: u64, rounds_per_day: f64) -> Result<Self, AnomalyError> {
-        let moments = &history.moments;
-        let by_hour = by_hour(history);
+    /// Of enough rounds.
+    pub(super) fn fit(moments: &[Moment], seed: u64, rounds_per_day: f64) -> Result<Self, AnomalyError> {
+        let by_hour = by_hour(moments);
         let medians =
             std::array::from_fn(|feature| median(moments.iter().map(|moment| moment.values[feature]).collect()));
         let mut values = Vec::with_capacity(moments.len() * FEATURES);
@@ -64,7 +66,8 @@ impl Model {
         let rows = ArrayView2::from_shape((moments.len(), FEATURES), &values).expect(WHOLE);
         Ok(Self {
             forest: params.fit(&DatasetBase::from(rows))?,
-            calibration: Calibration::new(scores, rounds_per_day)?,
+            calibration: Calibration::of_logarithms(scores, rounds_per_day)?,
+            levels: Levels::of(moments, rounds_per_day)?,
             by_hour,
             medians,
         })
@@ -84,10 +87,12 @@ impl Model {
         }
         shares.sort_by(|(_, one), (_, other)| other.total_cmp(one));
         let reason = |(sign, share)| Reason { sign, times: moment.times(sign, &self.medians), share };
-        let score = explained.score();
+        let of_round = self.calibration.false_alarms_per_day(strangeness(&self.forest, &row)?);
+        let of_levels = self.levels.false_alarms_per_day(moment);
         Ok(Scored {
-            score,
-            false_alarms_per_day: self.calibration.false_alarms_per_day(strangeness(&self.forest, &row)?),
+            score: explained.score(),
+            // Whichever is rarer; usual rounds have two chances.
+            false_alarms_per_day: 2.0 * of_round.min(of_levels),
             reasons: shares.into_iter().take(REASONS).map(reason).collect(),
         })
     }
@@ -110,10 +115,11 @@ fn strangeness(forest: &IsolationForest<f32>, row: &[f32]) -> Result<f64, Anomal
 fn scores_of_parts(values: &[f32], params: &IsolationForestParams) -> Result<Vec<f64>, AnomalyError> {
     let params = params.clone().trees(TREES_OF_A_PART);
     let count = values.len() / FEATURES;
+    let stretch = (count / STRETCHES).clamp(STRETCH.0, STRETCH.1) * FEATURES;
     let mut scores = Vec::with_capacity(count);
     for part in 0..PARTS {
         let (mut others, mut own) = (Vec::with_capacity(values.len()), Vec::new());
-        for (stretch, rows) in values.chunks(STRETCH * FEATURES).enumerate() {
+        for (stretch, rows) in values.chunks(stretch).enumerate() {
             if stretch % PARTS == part { own.extend_from_slice(rows) } else { others.extend_from_slice(rows) }
         }
         let others = Array2::from_shape_vec((others.len() / FEATURES, FEATURES), others).expect(WHOLE);
@@ -125,14 +131,14 @@ fn scores_of_parts(values: &[f32], params: &IsolationForestParams) -> Result<Vec
     Ok(scores)
 }
 
-fn by_hour(history: &History) -> [[f64; 24]; TIMES] {
+fn by_hour(moments: &[Moment]) -> [[f64; 24]; TIMES] {
     let mut medians = [[f64::NAN; 24]; TIMES];
-    if history.span() < DAYS_FOR_HOURS {
+    if history::span(moments) < DAYS_FOR_HOURS {
         return medians;
     }
     for (phase, medians) in medians.iter_mut().enumerate() {
         let mut values = [const { Vec::new() }; 24];
-        for moment in history.moments.iter().filter(|moment| !moment.time(phase).is_nan()) {
+        for moment in moments.iter().filter(|moment| !moment.time(phase).is_nan()) {
             values[moment.hour()].push(moment.time(phase));
         }
         for (median, mut values) in medians.iter_mut().zip(values) {

@@ -50,7 +50,7 @@ impl<'a> Scene<'a> {
             return;
         }
         for observer in OBSERVERS {
-            let observation = Observation {
+            let mut observation = Observation {
                 format: OBSERVATION_FORMAT,
                 service: service.name.clone(),
                 observer: observer.parse().unwrap(),
@@ -63,13 +63,13 @@ impl<'a> Scene<'a> {
                     .into(),
                 answering: answering.clone(),
             };
-            self.world.store.observe(&observation).await.unwrap();
+            self.world.store.observe(&mut observation).await.unwrap();
         }
         self.written = Some((first, answering, Instant::now()));
     }
 }
 
-fn view(verdict: Verdict, streak: u32) -> RegionView {
+pub(crate) fn view(verdict: Verdict, streak: u32) -> RegionView {
     let (status, fault) = match verdict {
         Verdict::Down => (ProbeStatus::Failed, Some(Fault::ConnectTimeout)),
         _ => (ProbeStatus::Ok, None),
