@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    CheckId, ConfigError, DnsName, Endpoint, HostedZoneId, Period, Policy, Probe, RegionName, StackName, resolve,
+    CheckId, ConfigError, DnsName, Endpoint, HostedZoneId, Period, Policy, Probe, RegionName, StackName, Vpc, resolve,
 };
 
 /// What a region's record sets answer.
@@ -154,6 +154,9 @@ pub struct Config {
     pub control_region: RegionName,
     /// Where the checkers run; at least three.
     pub observers: Vec<RegionName>,
+    /// Where observers look from, those that do not look from the internet.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub vpc: BTreeMap<RegionName, Vpc>,
     /// Asked by the probes; none: the system's.
     pub resolvers: Vec<SocketAddr>,
     /// The schedule's period: one minute.

@@ -16,6 +16,7 @@ mod probe;
 mod resolve;
 mod sound;
 mod state;
+mod vpc;
 
 pub use anomaly::{Anomaly, Reason, Sign};
 pub use config::{
@@ -25,7 +26,8 @@ pub use config::{
 pub use event::{AuditEntry, AuditKind, ChangeEvent, EVENT_DETAIL_TYPE, EVENT_SOURCE};
 pub use file::config_schema;
 pub use name::{
-    CheckId, DnsName, Epoch, HostedZoneId, NameError, ObserverName, PlanId, ProbeName, RegionName, Round, StackName,
+    CheckId, DnsName, Epoch, HostedZoneId, NameError, ObserverName, PlanId, ProbeName, RegionName, Round,
+    SecurityGroupId, StackName, SubnetId,
 };
 pub use observation::{
     Answering, Fault, OBSERVATION_FORMAT, Observation, Phases, ProbeReport, ProbeStatus, RegionView, Seen, Verdict,
@@ -39,3 +41,4 @@ pub use state::{
     ByHand, HoldCode, HoldReason, InFlight, Paused, Phase, RegionPhase, RegionTrack, STATE_FORMAT, ServiceState,
     StateError,
 };
+pub use vpc::Vpc;
