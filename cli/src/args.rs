@@ -289,6 +289,9 @@ pub(crate) struct Preflight {
     /// Also write the findings as continuous integration reads test results
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
+    /// Also send a test message to whoever is told of failovers
+    #[arg(long)]
+    pub(crate) notify: bool,
 }
 
 /// What an order by hand has in common.

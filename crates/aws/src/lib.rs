@@ -37,7 +37,7 @@ pub use error::AwsError;
 pub use function::{Function, StartError, init_log};
 pub use names::Names;
 pub use notify::Notifier;
-pub use preflight::{Finding, FindingStatus, preflight, quick_preflight};
+pub use preflight::{Finding, FindingStatus, TestMessage, preflight, published_preflight, quick_preflight};
 pub use remote::{RemoteError, check_remote};
 pub use report::{Bus, Cloudwatch, Metrics};
 pub use schedules::{Probing, set_probing};

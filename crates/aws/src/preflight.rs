@@ -1,6 +1,8 @@
 //! Whether a failover would work if it had to, before it has to.
 
 mod functions;
+mod people;
+mod published;
 mod route53;
 mod services;
 mod storage;
@@ -13,6 +15,8 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use crate::{Function, Session, StartError, names::Names};
+pub use people::TestMessage;
+pub use published::published_preflight;
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -94,15 +98,19 @@ impl Place<'_> {
 type Findings = Vec<Finding>;
 
 /// Every check. Changes nothing but an object of its own in the state bucket.
-pub async fn preflight(session: &Session, names: &Names, config: &Config) -> Findings {
+pub async fn preflight(session: &Session, names: &Names, config: &Config, test: TestMessage) -> Findings {
     let account = Finding::pass("credentials", format!("they are of account {}", names.account()));
     let deployed = match deployed(session, names, config).await {
         Ok(deployed) => deployed,
         Err(finding) => return vec![account, finding],
     };
     let place = Place { session, names, config, deployed: &deployed };
+    let found = checks(place, test).await;
+    [account, same_configuration(&place)].into_iter().chain(found).collect()
+}
+
+async fn checks(place: Place<'_>, test: TestMessage) -> Findings {
     let checks: Vec<BoxFuture<'_, Findings>> = vec![
-        Box::pin(async { vec![same_configuration(&place)] }),
         Box::pin(functions::functions(place)),
         Box::pin(functions::invoked(place)),
         Box::pin(functions::schedules(place)),
@@ -113,9 +121,9 @@ pub async fn preflight(session: &Session, names: &Names, config: &Config) -> Fin
         Box::pin(services::regions(place)),
         Box::pin(route53::records(place)),
         Box::pin(route53::accelerated_recovery(place)),
+        Box::pin(people::notifications(place, test)),
     ];
-    let found = join_all(checks).await;
-    [account].into_iter().chain(found.into_iter().flatten()).collect()
+    join_all(checks).await.into_iter().flatten().collect()
 }
 
 /// What can be seen within `patience`, before a failover by hand: what is not as it should be, and no more.
