@@ -251,6 +251,9 @@ pub(crate) struct Deploy {
     /// New code for the functions that are deployed, and nothing else
     #[arg(long, conflicts_with = "dry_run")]
     pub(crate) code_only: bool,
+    /// Change nothing, and write templates, parameters and what is uploaded into a folder, for `aws cloudformation deploy`
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["dry_run", "code_only"])]
+    pub(crate) export: Option<PathBuf>,
     /// Functions built elsewhere: DIR/checker/bootstrap and DIR/failover/bootstrap
     #[arg(long, value_name = "DIR")]
     pub(crate) artifacts: Option<PathBuf>,
@@ -289,6 +292,9 @@ pub(crate) struct Preflight {
     /// Also write the findings as continuous integration reads test results
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
+    /// Also send a test message to whoever is told of failovers
+    #[arg(long)]
+    pub(crate) notify: bool,
 }
 
 /// What an order by hand has in common.

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use anomaly::AnomalyError;
 use aws::{
-    AwsError, DeployError, DnsError, FORCEABLE, OrderError, RemoteError, StartError, StoreError, SwitchError, TickError,
+    AwsError, DeployError, DnsError, FORCEABLE, Left, OrderError, RegionsLeft, RemoteError, StackError, StartError,
+    StoreError, SwitchError, TickError,
 };
 use domain::{ConfigError, HoldCode};
 use lab::{drill::DrillError, package::PackageError, region::RegionError, stage::StageError};
@@ -133,19 +134,13 @@ impl CliError {
                 "nothing was changed; a stack of another name is another deployment: `stack` in pointsman.toml"
             }
             Self::NotVerified { .. } => "`pointsman status --explain` shows what answers now",
-            Self::Aws(error) | Self::Start(StartError::Aws(error)) | Self::Deploy(DeployError::Aws(error)) => {
-                error.hint()
-            }
+            Self::Aws(error) | Self::Start(StartError::Aws(error)) => error.hint(),
             Self::Remote(RemoteError::Aws(error)) => error.hint(),
             Self::Start(StartError::NotDeployed { .. }) => {
                 "deploy it first with `pointsman deploy`, or name another --config"
             }
-            Self::Deploy(DeployError::LabOnAws) => "name the lab with --endpoint-url, or take the lab's exemption out",
-            Self::Deploy(DeployError::ForeignRecords { .. }) => {
-                "`pointsman dns plan` shows whether they can be adopted in place, `pointsman dns apply` does it; then deploy again"
-            }
-            Self::Deploy(DeployError::Store(StoreError::State { .. })) => STATE_HINT,
-            Self::Dns(error) | Self::Deploy(DeployError::Dns(error)) => return dns_hint(error),
+            Self::Deploy(error) => return deploy_hint(error),
+            Self::Dns(error) => return dns_hint(error),
             Self::Tick(error) | Self::Order(OrderError::Tick(error)) => return tick_hint(error),
             Self::Scenario(_) => "`pointsman schema scenario` prints every key that there is",
             Self::Table { .. } => "a line of names comes first, and every line has as many cells",
@@ -169,9 +164,60 @@ fn deploy_code(error: &DeployError) -> exit::Code {
     match error {
         DeployError::ForeignRecords { .. } | DeployError::LabOnAws | DeployError::Records(_) => exit::USAGE,
         DeployError::Function { .. } | DeployError::Store(StoreError::State { .. }) => exit::UNEXPECTED,
-        DeployError::OtherCode { .. } => exit::DRIFT,
+        DeployError::OtherCode { .. } | DeployError::NoChecks(_) => exit::DRIFT,
         DeployError::Dns(error) => dns_code(error),
-        DeployError::Aws(_) | DeployError::Stack(_) | DeployError::Store(_) | DeployError::Switch(_) => exit::AWS,
+        DeployError::Halfway { source, .. } => deploy_code(source),
+        DeployError::Aws(_)
+        | DeployError::Stack(_)
+        | DeployError::Regions(_)
+        | DeployError::Store(_)
+        | DeployError::Switch(_) => exit::AWS,
+    }
+}
+
+fn deploy_hint(error: &DeployError) -> Option<String> {
+    let hint = match error {
+        DeployError::Aws(error)
+        | DeployError::Store(StoreError::Aws(error))
+        | DeployError::Switch(SwitchError::Aws(error)) => error.hint(),
+        DeployError::Stack(error) => stack_hint(error),
+        DeployError::Regions(RegionsLeft(regions)) => {
+            // What could not be brought back comes first.
+            let lost =
+                regions.iter().find_map(|it| if let Left::Unknown(error) = &it.now { Some(error) } else { None });
+            lost.or_else(|| regions.iter().find_map(|it| it.failed.as_ref())).map(stack_hint)?
+        }
+        DeployError::Halfway { source, .. } => return deploy_hint(source),
+        DeployError::NoChecks(_) => "`pointsman dns apply` makes them, after showing what it changes",
+        DeployError::LabOnAws => "name the lab with --endpoint-url, or take the lab's exemption out",
+        DeployError::ForeignRecords { .. } => {
+            "`pointsman dns plan` shows whether they can be adopted in place, `pointsman dns apply` does it; then deploy again"
+        }
+        DeployError::Store(StoreError::State { .. }) => STATE_HINT,
+        DeployError::Dns(error) => return dns_hint(error),
+        DeployError::Records(_)
+        | DeployError::Switch(_)
+        | DeployError::Function { .. }
+        | DeployError::OtherCode { .. } => return None,
+    };
+    Some(hint.to_owned())
+}
+
+/// The way out of what a stack has ended as.
+fn stack_hint(error: &StackError) -> &'static str {
+    match error {
+        StackError::Aws(error) => error.hint(),
+        StackError::Failed { status, .. } => match status.as_str() {
+            "UPDATE_ROLLBACK_FAILED" => {
+                "settle what CloudFormation names above and deploy again, which continues the rollback; what can't be \
+                 settled is left out by `aws cloudformation continue-update-rollback --resources-to-skip`"
+            }
+            "DELETE_FAILED" | "ROLLBACK_FAILED" => {
+                "settle what CloudFormation names above and deploy again, which deletes the stack and makes it anew; \
+                 `pointsman destroy` empties the buckets that may stand in the way"
+            }
+            _ => "settle what CloudFormation names above and deploy again",
+        },
     }
 }
 

@@ -2,6 +2,8 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the printer")]
 #![allow(clippy::unused_self, reason = "who prints has been handed the printer")]
 
+mod regions;
+
 use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -9,6 +11,7 @@ use owo_colors::OwoColorize;
 use serde::Serialize;
 
 use crate::{args::Output, error::CliError};
+pub(crate) use regions::Regions;
 
 /// Decides what goes where. `anstream` takes colours out where they are not wanted.
 #[derive(Debug, Clone, Copy)]

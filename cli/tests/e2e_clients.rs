@@ -5,53 +5,36 @@
 mod needs;
 mod support;
 
-use std::{
-    net::Ipv4Addr,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-};
+use std::{net::Ipv4Addr, path::Path, process::Command};
 
 use serde_json::{Value, json};
 use support::{
+    clients::Clients,
     dns,
     emulator::Emulator,
     lab::Lab,
     program::{self, Finished, Program},
-    seconds, until, workspace,
+    seconds, until,
 };
 
 const FIRST: &str = "eu-west-1";
 const OTHER: &str = "us-east-1";
 const WWW: &str = "www.clients.test";
 
-/// The folder of both clients' programs.
-struct Clients {
-    programs: PathBuf,
+/// Both clients, of this lab.
+struct OfLab<'a> {
+    clients: Clients,
+    lab: &'a Lab,
 }
 
-impl Clients {
-    /// Fetched once. None: they can't be had; stderr says why.
-    fn find() -> Option<Self> {
-        let finder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/find.py");
-        let kept = workspace().join(".pointsman");
-        let found = Command::new("python3").arg(finder).arg(kept).stderr(Stdio::inherit()).output().ok()?;
-        let programs = String::from_utf8(found.stdout).ok().filter(|_| found.status.success())?;
-        Some(Self { programs: programs.trim_end().into() })
+impl OfLab<'_> {
+    fn command(&self, program: &str, arguments: &[&str]) -> Command {
+        self.clients.command(program, self.lab.text("/endpoint_url"), self.lab.place(), arguments)
     }
 
-    /// A client that knows the lab and nothing of the developer's own AWS set-up.
-    fn command(&self, program: &str, lab: &Lab, arguments: &[&str]) -> Command {
-        let mut command = Command::new(self.programs.join(program));
-        command.args(arguments).current_dir(lab.place()).stdin(Stdio::null()).env("HOME", lab.place());
-        command.env("AWS_ENDPOINT_URL", lab.text("/endpoint_url")).env("AWS_DEFAULT_REGION", "us-east-1");
-        command.envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("AWS_PAGER", "")]);
-        command.env("AWS_EC2_METADATA_DISABLED", "true");
-        command
-    }
-
-    fn aws(&self, lab: &Lab, arguments: &[&str]) -> Finished {
+    fn aws(&self, arguments: &[&str]) -> Finished {
         let arguments = [&["route53", "--output", "json"], arguments].concat();
-        program::run(self.command("aws", lab, &arguments), program::COMMAND)
+        program::run(self.command("aws", &arguments), program::COMMAND)
     }
 }
 
@@ -62,22 +45,23 @@ fn the_aws_command_line_and_boto3_find_a_route53() {
         return;
     };
     let lab = Lab::up(Emulator::Ministack, include_str!("../../scenarios/region-outage.toml"), 4);
-    let zone = clients.aws(&lab, &["create-hosted-zone", "--name", "clients.test", "--caller-reference", "clients"]);
+    let clients = OfLab { clients, lab: &lab };
+    let zone = clients.aws(&["create-hosted-zone", "--name", "clients.test", "--caller-reference", "clients"]);
     let zone = zone.exits(0).json()["HostedZone"]["Id"].as_str().unwrap().trim_start_matches("/hostedzone/").to_owned();
     let (first, other) = (address(&lab, FIRST), address(&lab, OTHER));
-    let checks = [(FIRST, &first), (OTHER, &other)].map(|(region, address)| check(&clients, &lab, region, address));
+    let checks = [(FIRST, &first), (OTHER, &other)].map(|(region, address)| check(&clients, region, address));
 
     let pair = batch(&[
         set("CREATE", "PRIMARY", &first.0.to_string(), &checks[0]),
         set("CREATE", "SECONDARY", &other.0.to_string(), &checks[1]),
     ]);
     let change = ["change-resource-record-sets", "--hosted-zone-id", &zone, "--change-batch"];
-    let change = |batch: &str| clients.aws(&lab, &[&change[..], &[batch]].concat());
+    let change = |batch: &str| clients.aws(&[&change[..], &[batch]].concat());
     let made = change(&pair).exits(0).json();
     assert_eq!(made["ChangeInfo"]["Status"], "PENDING");
     // It asks every half minute, so the rest goes on meanwhile.
     let wait = ["route53", "wait", "resource-record-sets-changed", "--id", made["ChangeInfo"]["Id"].as_str().unwrap()];
-    let mut wait = Program::start(clients.command("aws", &lab, &wait));
+    let mut wait = Program::start(clients.command("aws", &wait));
     let answers = |wanted: Ipv4Addr| {
         until("every name server to answer with it", seconds(30), || {
             let servers = lab.running["name_servers"].as_array().unwrap();
@@ -94,16 +78,16 @@ fn the_aws_command_line_and_boto3_find_a_route53() {
     change(&swap).exits(0);
     answers(other.0);
     let tested = ["test-dns-answer", "--hosted-zone-id", &zone, "--record-name", WWW, "--record-type", "A"];
-    let tested = clients.aws(&lab, &tested).exits(0).json();
+    let tested = clients.aws(&tested).exits(0).json();
     assert_eq!((&tested["RecordData"], &tested["ResponseCode"]), (&json!([other.0.to_string()]), &json!("NOERROR")));
-    versions(&clients, &lab, &checks[0]);
+    versions(&clients, &checks[0]);
 
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/conformance.py");
     let script = [script.to_str().unwrap(), &zone, &checks[0], &checks[1]];
-    program::run(clients.command("python", &lab, &script), seconds(180)).exits(0);
+    program::run(clients.command("python", &script), seconds(180)).exits(0);
 
     let listed = ["list-resource-record-sets", "--hosted-zone-id", &zone, "--page-size", "100"];
-    let listed = clients.aws(&lab, &listed).exits(0).json();
+    let listed = clients.aws(&listed).exits(0).json();
     let paged = listed["ResourceRecordSets"].as_array().unwrap();
     let paged = paged.iter().filter(|set| set["Name"].as_str().unwrap().starts_with("page")).count();
     assert_eq!(paged, 350, "those that boto3 made, over four pages");
@@ -116,10 +100,10 @@ fn address(lab: &Lab, region: &str) -> (Ipv4Addr, u16) {
     (address.parse().unwrap(), port.parse().unwrap())
 }
 
-fn check(clients: &Clients, lab: &Lab, region: &str, (address, port): &(Ipv4Addr, u16)) -> String {
+fn check(clients: &OfLab<'_>, region: &str, (address, port): &(Ipv4Addr, u16)) -> String {
     let config = format!("Type=TCP,IPAddress={address},Port={port},RequestInterval=10,FailureThreshold=3");
     let made = ["create-health-check", "--caller-reference", region, "--health-check-config", &config];
-    clients.aws(lab, &made).exits(0).json()["HealthCheck"]["Id"].as_str().unwrap().to_owned()
+    clients.aws(&made).exits(0).json()["HealthCheck"]["Id"].as_str().unwrap().to_owned()
 }
 
 fn set(action: &str, role: &str, address: &str, check: &str) -> Value {
@@ -153,9 +137,8 @@ fn refusals(change: &dyn Fn(&str) -> Finished, address: &str, check: &str) {
 }
 
 /// An update that another was before is refused, and what was set can be unset.
-fn versions(clients: &Clients, lab: &Lab, check: &str) {
-    let update =
-        |more: &[&str]| clients.aws(lab, &[&["update-health-check", "--health-check-id", check], more].concat());
+fn versions(clients: &OfLab<'_>, check: &str) {
+    let update = |more: &[&str]| clients.aws(&[&["update-health-check", "--health-check-id", check], more].concat());
     let inverted = update(&["--health-check-version", "1", "--inverted"]).exits(0).json();
     assert_eq!(
         (&inverted["HealthCheck"]["HealthCheckConfig"]["Inverted"], &inverted["HealthCheck"]["HealthCheckVersion"]),
@@ -164,6 +147,6 @@ fn versions(clients: &Clients, lab: &Lab, check: &str) {
     update(&["--health-check-version", "1", "--no-inverted"]).exits(255).says(&["(HealthCheckVersionMismatch)"]);
     let restored = update(&["--health-check-version", "2", "--no-inverted"]).exits(0).json();
     assert_eq!(restored["HealthCheck"]["HealthCheckConfig"]["Inverted"], false);
-    let status = clients.aws(lab, &["get-health-check-status", "--health-check-id", check]).exits(0).json();
+    let status = clients.aws(&["get-health-check-status", "--health-check-id", check]).exits(0).json();
     assert!(status["HealthCheckObservations"].is_array(), "{status}");
 }

@@ -66,7 +66,7 @@ fn all_is_well(lab: &Lab) {
         ("deployed", 1),
         ("functions", 4),
         ("observers_run", 3),
-        ("schedules", 5),
+        ("schedules", 6),
         ("state_bucket", 1),
         ("conditional_writes", 1),
         ("observers", 1),

@@ -4,6 +4,7 @@ mod anomaly;
 mod cold_start;
 mod compare;
 mod decide;
+mod deploy;
 mod dns;
 mod drill;
 mod figure;
@@ -48,6 +49,7 @@ pub(crate) enum Part {
     Proxy,
     Decide,
     Anomaly,
+    Deploy,
 }
 
 impl Part {
@@ -64,13 +66,14 @@ impl Part {
             Self::Proxy => "proxy",
             Self::Decide => "decide",
             Self::Anomaly => "anomaly",
+            Self::Deploy => "deploy",
         }
     }
 
     /// What cargo has to build for it.
     fn build(self) -> &'static [&'static str] {
         match self {
-            Self::Drill | Self::Zip | Self::ColdStart | Self::Compare => &["build", "--release"],
+            Self::Drill | Self::Zip | Self::ColdStart | Self::Compare | Self::Deploy => &["build", "--release"],
             // The whole workspace, not `-p probe`: with fewer features the drill's dependencies would be built again.
             Self::Round => &["build", "--release", "--workspace", "--example", "many"],
             Self::Fleet => &["build", "--release", "--workspace", "--example", "fleet"],
@@ -95,14 +98,15 @@ impl Part {
             Self::Proxy => proxy::measure(place),
             Self::Decide => decide::measure(place),
             Self::Anomaly => anomaly::measure(place),
+            Self::Deploy => deploy::measure(place),
         }
     }
 }
 
 /// The parts that the arguments name; without any, all but `--ship`, which takes long. None where one is unknown.
 pub(crate) fn parts(arguments: impl Iterator<Item = OsString>) -> Option<BTreeSet<Part>> {
-    use Part::{Anomaly, ColdStart, Compare, Decide, Dns, Drill, Fleet, Proxy, Round, Ship, Zip};
-    const ALL: [Part; 11] = [Drill, Round, Zip, ColdStart, Compare, Fleet, Dns, Proxy, Decide, Anomaly, Ship];
+    use Part::{Anomaly, ColdStart, Compare, Decide, Deploy, Dns, Drill, Fleet, Proxy, Round, Ship, Zip};
+    const ALL: [Part; 12] = [Drill, Round, Zip, ColdStart, Compare, Fleet, Dns, Proxy, Decide, Anomaly, Deploy, Ship];
     let mut parts = arguments
         .map(|argument| ALL.into_iter().find(|part| argument == part.name()))
         .collect::<Option<BTreeSet<_>>>()?;
@@ -209,8 +213,8 @@ mod tests {
 
     #[test]
     fn arguments_choose_parts() {
-        use Part::{Anomaly, ColdStart, Compare, Decide, Dns, Drill, Fleet, Proxy, Round, Zip};
-        let all = [Drill, Round, Zip, ColdStart, Compare, Fleet, Dns, Proxy, Decide, Anomaly];
+        use Part::{Anomaly, ColdStart, Compare, Decide, Deploy, Dns, Drill, Fleet, Proxy, Round, Zip};
+        let all = [Drill, Round, Zip, ColdStart, Compare, Fleet, Dns, Proxy, Decide, Anomaly, Deploy];
         assert_eq!(named(&[]).unwrap(), all);
         assert_eq!(named(&["zip", "drill"]).unwrap(), [Part::Drill, Part::Zip]);
         assert_eq!(named(&["zip", "--ship"]).unwrap(), [Part::Zip, Part::Ship]);

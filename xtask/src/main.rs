@@ -19,7 +19,7 @@ use conformance::Conformance;
 use not_run::NotRun;
 
 const USAGE: &str = "usage: cargo xtask test [--strict] [ARGUMENT…]
-       cargo xtask bench [drill|round|zip|cold-start|compare|fleet|dns|proxy|decide|anomaly]… [--ship]
+       cargo xtask bench [drill|round|zip|cold-start|compare|fleet|dns|proxy|decide|anomaly|deploy]… [--ship]
 
     test      installs what they ask their servers with (Debian, as root) and runs all tests; further arguments go to
               cargo nextest, or to cargo test where nextest is missing

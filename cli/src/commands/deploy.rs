@@ -1,21 +1,26 @@
 //! `deploy` and `destroy`.
 
-use aws::{Applied, Preview, Progress, Records, StackAction};
+mod said;
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use aws::{Preview, Release};
 use domain::Config;
 use lab::{
     package::{self, Origin, Source},
     stage::release,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     args::{self, Global},
     error::CliError,
     exit,
-    printer::{Activity, Printer},
+    printer::Printer,
     signals,
     target::{Target, confirm},
 };
+pub(crate) use said::show;
 
 pub(crate) async fn run(global: &Global, args: &args::Deploy, printer: &Printer) -> Result<exit::Code, CliError> {
     let target = Target::load(global, printer).await?;
@@ -33,53 +38,70 @@ pub(crate) async fn run(global: &Global, args: &args::Deploy, printer: &Printer)
         Ok(built)
     });
     let release = release(&built.await?)?;
-    // Where nobody is asked, nobody reads what would change.
-    if args.dry_run || !args.yes {
-        activity.doing("asking CloudFormation what would change");
-        let preview =
-            signals::or_interrupted(async { Ok(aws::preview(session, names, config, &release).await?) }).await?;
+    if let Some(folder) = &args.export {
         activity.finish();
-        if args.dry_run {
-            printer.result(&json!({ "applied": false, "stacks": preview.stacks }), || changes(&preview));
-        } else {
-            printer.line(&changes(&preview));
-        }
-        if let Some(stack) = preview.replacing_the_state().next() {
-            return Err(CliError::StateLost { stack: stack.stack.clone() });
-        }
-        if args.dry_run {
-            return Ok(if preview.is_needed() { exit::DRIFT } else { exit::DONE });
-        }
+        return export(&target, &release, folder, printer).await;
+    }
+    activity.doing("asking CloudFormation what would change");
+    let preview = signals::or_interrupted(async { Ok(aws::preview(session, names, config, &release).await?) }).await?;
+    activity.finish();
+    if !args.dry_run {
+        printer.line(&said::changes(&preview));
+    }
+    if let Some(stack) = preview.replacing_the_state().next() {
+        return Err(CliError::StateLost { stack: stack.stack.clone() });
+    }
+    if args.dry_run {
+        printer.result(&as_data(config, &preview, false), || said::changes(&preview));
+        return Ok(if preview.is_needed() { exit::DRIFT } else { exit::DONE });
     }
     confirm(args.yes, "Go on?", printer)?;
-    let activity = printer.activity();
+    let all = config.observers.iter().chain([&config.control_region]).cloned().collect::<BTreeSet<_>>();
+    let lengths = all.into_iter().map(|region| {
+        let changes = preview.changes_in(&region);
+        (region, changes)
+    });
+    let regions = printer.regions(lengths);
     let work = async {
-        let progress = |progress| show(&activity, &progress);
+        let progress = |progress| said::show_regions(&regions, &progress);
         Ok(aws::deploy(session, names, config, &release, &progress).await?)
     };
-    let deployment = signals::or_interrupted(work).await?;
-    activity.finish();
-    let result = json!({ "stack": config.stack, "config": deployment.config.hash(), "services": deployment.checks });
-    printer.result(&result, || {
+    let deployed = signals::or_interrupted(work).await;
+    drop(regions);
+    let deployment = deployed?;
+    let preview = Preview { services: deployment.checks, ..preview };
+    printer.result(&as_data(config, &preview, true), || {
         format!("deployed; `pointsman status` shows what is seen (configuration {})", deployment.config.hash())
     });
     Ok(exit::DONE)
 }
 
-/// A preview in words: stacks that stay as they are aside.
-fn changes(preview: &Preview) -> String {
-    let mut lines = Vec::new();
-    for stack in preview.stacks.iter().filter(|stack| stack.action != StackAction::Leave) {
-        lines.push(format!("{} {} in {}", stack.action, stack.stack, stack.region));
-        lines.extend(stack.changes.iter().map(|change| {
-            let replaced = if change.replaces { ", which is replaced" } else { "" };
-            format!("  {:<6} {} ({}){replaced}", change.action, change.resource, change.kind)
-        }));
+/// The changes as data, of the same shape before they are made and afterwards.
+fn as_data(config: &Config, preview: &Preview, applied: bool) -> Value {
+    let mut data = json!(preview);
+    data["applied"] = json!(applied);
+    data["stack"] = json!(config.stack);
+    data["config"] = json!(config.hash());
+    data
+}
+
+async fn export(
+    Target { config, session, names }: &Target,
+    release: &Release,
+    folder: &Path,
+    printer: &Printer,
+) -> Result<exit::Code, CliError> {
+    let files = signals::or_interrupted(async { Ok(aws::export(session, names, config, release).await?) }).await?;
+    for file in &files {
+        let path = folder.join(&file.path);
+        let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, &file.body));
+        written.map_err(|source| CliError::Write { path: path.clone(), source })?;
     }
-    if lines.is_empty() {
-        lines.push("no stack changes".to_owned());
-    }
-    lines.join("\n")
+    let paths: Vec<_> = files.iter().map(|file| &file.path).collect();
+    printer.result(&paths, || {
+        format!("{} files in {}; docs/deploy.md tells what to do with them", paths.len(), folder.display())
+    });
+    Ok(exit::DONE)
 }
 
 async fn code_only(target: &Target, args: &args::Deploy, printer: &Printer) -> Result<exit::Code, CliError> {
@@ -151,37 +173,5 @@ pub(crate) fn origin(origin: &Origin) -> &'static str {
         Origin::Given => "as given with --artifacts",
         Origin::CargoLambda => "as `cargo lambda build` left them",
         Origin::Built => "built by cargo for this machine",
-    }
-}
-
-/// Shows what a deployment has just done.
-pub(crate) fn show(activity: &Activity, progress: &Progress) {
-    match progress {
-        Progress::Resource(event) => {
-            let text = format!("{} {} {}: {}", event.region, event.stack, event.resource, event.status);
-            match &event.reason {
-                Some(reason) if event.status.ends_with("_FAILED") => activity.done(&format!("{text}: {reason}")),
-                _ => activity.doing(&text),
-            }
-        }
-        Progress::Stack { region, stack, applied } => {
-            let word = match applied {
-                Applied::Created => "created",
-                Applied::Updated => "updated",
-                Applied::Unchanged => "no changes",
-            };
-            activity.done(&format!("{region} {stack}: {word}"));
-        }
-        Progress::Checks(count) => activity.done(&format!("route 53: {count} health checks")),
-        Progress::Records { service, found } => {
-            let word = match found {
-                Records::Made => "made",
-                Records::There => "are there",
-                Records::Differ => "differ from the configuration, and stay as they are; see `pointsman dns plan`",
-            };
-            activity.done(&format!("route 53: records of {service} {word}"));
-        }
-        Progress::Code { region, function } => activity.done(&format!("{region} {function}: runs the new code")),
-        Progress::Invoked { region, function } => activity.done(&format!("{region} {function}: runs")),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use aws::{Finding, FindingStatus, Function, preflight, quick_preflight};
+use aws::{Finding, FindingStatus, Function, TestMessage, preflight, quick_preflight};
 use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
 use domain::RegionName;
 use quick_xml::escape::escape;
@@ -25,7 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(crate) async fn run(global: &Global, args: &args::Preflight, printer: &Printer) -> Result<exit::Code, CliError> {
     let target = Target::load(global, printer).await?;
-    let work = async { Ok(preflight(&target.session, &target.names, &target.config).await) };
+    let test = if args.notify { TestMessage::Sent } else { TestMessage::NotSent };
+    let work = async { Ok(preflight(&target.session, &target.names, &target.config, test).await) };
     let mut findings = signals::or_interrupted(work).await?;
     findings.push(last_drill(Path::new(REPORT)));
     if let Some(path) = &args.junit {

@@ -85,6 +85,37 @@ impl Aws {
         configuration["CodeSha256"].as_str().unwrap_or_else(|| panic!("{configuration}")).to_owned()
     }
 
+    /// What a region's stack was given for a parameter; none where there is no such stack.
+    pub(crate) fn parameter(&self, region: &str, stack: &str, name: &str) -> Option<String> {
+        let body = format!("Action=DescribeStacks&Version=2010-05-15&StackName={stack}");
+        let found = self.cloudformation(region, &body);
+        let (_, rest) = found.split_once(&format!("<ParameterKey>{name}</ParameterKey>"))?;
+        let (value, _) = rest.split_once("<ParameterValue>")?.1.split_once("</ParameterValue>")?;
+        Some(value.to_owned())
+    }
+
+    /// An object of a region's artifact bucket, asked for, put or deleted.
+    pub(crate) fn artifact(&self, method: &str, region: &str, key: &str, body: &[u8]) -> Vec<u8> {
+        let path = format!("/pointsman-artifacts-{ACCOUNT}-{region}/{key}");
+        let found = self.call(method, &path, ("s3", region), &[], body);
+        assert!((200..300).contains(&found.status), "{method} {path}: {}", String::from_utf8_lossy(&found.body));
+        found.body
+    }
+
+    /// Invokes a function and waits for its answer.
+    pub(crate) fn invoke(&self, region: &str, function: &str, payload: &str) -> Value {
+        let path = format!("/2015-03-31/functions/{function}/invocations");
+        let answer = self.call("POST", &path, ("lambda", region), &[], payload.as_bytes());
+        serde_json::from_slice(&answer.body).unwrap()
+    }
+
+    /// A call of CloudFormation, its parameters encoded as a form has them.
+    pub(crate) fn cloudformation(&self, region: &str, body: &str) -> String {
+        let form = [("Content-Type", "application/x-www-form-urlencoded")];
+        let found = self.call("POST", "/", ("cloudformation", region), &form, body.as_bytes());
+        String::from_utf8_lossy(&found.body).into_owned()
+    }
+
     /// A call of Route 53 as anybody with a console could make it; `path` is below its version.
     pub(crate) fn route53(&self, method: &str, path: &str, body: &str) -> String {
         let headers = [("Content-Type", "text/xml")];

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 pub(crate) mod aws;
+pub(crate) mod clients;
 pub(crate) mod dns;
 pub(crate) mod emulator;
 pub(crate) mod http;

@@ -1,28 +1,32 @@
 //! Puts a deployment into an account: checks, artifacts, functions, records, state.
 
 mod code;
+mod export;
 mod preview;
 mod records;
+mod regions;
 mod wanted;
 
 use bytes::Bytes;
 use decision::RecordsError;
 use domain::{Config, Deployment, DnsName, RegionName};
-use futures::future::{join_all, try_join_all};
+use futures::future::join_all;
 
 use crate::{
     Session,
     dns::DnsError,
     error::{AwsError, failed},
     names::Names,
-    stacks::{Applied, ResourceEvent, StackError},
+    stacks::{Applied, Recovery, ResourceEvent, StackError, StackNews, Stacks},
     store::{Store, StoreError},
     switch::{Switch, SwitchError},
 };
 
 pub use code::deploy_code;
+pub use export::{Exported, export};
 pub use preview::{Preview, StackPreview, preview};
 pub use records::Records;
+pub use regions::{Left, RegionLeft, RegionsLeft};
 use wanted::Wanted;
 
 /// Why a deployment is not whole. Running it again goes on from where it stopped.
@@ -34,6 +38,17 @@ pub enum DeployError {
     /// A stack failed.
     #[error(transparent)]
     Stack(#[from] StackError),
+    /// The stacks of some regions failed, and the others were brought back.
+    #[error("{0}")]
+    Regions(RegionsLeft),
+    /// A later step failed.
+    #[error("{source}\n  {done}; deployed again, it goes on from there")]
+    Halfway {
+        /// What has been done by then.
+        done: &'static str,
+        /// Why it stopped.
+        source: Box<DeployError>,
+    },
     /// The store refused.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -54,6 +69,9 @@ pub enum DeployError {
         /// The zone.
         zone: String,
     },
+    /// The configuration names checks that are not there.
+    #[error("the health checks of {0} are not all there yet")]
+    NoChecks(DnsName),
     /// A function does not run.
     #[error("{function} in {region} was deployed, but fails: {why}")]
     Function {
@@ -164,6 +182,17 @@ impl Schedule {
 pub enum Progress {
     /// A resource of a stack changed.
     Resource(ResourceEvent),
+    /// What an earlier run left of a stack is dealt with.
+    Recovery {
+        /// Where.
+        region: RegionName,
+        /// Which.
+        stack: String,
+        /// What, and how.
+        recovery: Recovery,
+    },
+    /// A region failed, and the others are brought back to what they were.
+    GoesBack,
     /// A stack is as it should be.
     Stack {
         /// Where.
@@ -198,7 +227,17 @@ pub enum Progress {
     },
 }
 
-/// Deploys `config`. What is as it should be stays untouched.
+impl From<StackNews> for Progress {
+    fn from(news: StackNews) -> Self {
+        match news {
+            StackNews::Resource(event) => Self::Resource(event),
+            StackNews::Recovery { region, stack, recovery } => Self::Recovery { region, stack, recovery },
+        }
+    }
+}
+
+/// Deploys `config`. What is as it should be stays untouched; where the stack of one region fails, those of the others are
+/// brought back to what they were.
 pub async fn deploy(
     session: &Session,
     names: &Names,
@@ -211,28 +250,55 @@ pub async fn deploy(
     }
     let switch = Switch::new(session, config.speed());
     let zones = records::read(&switch, config).await?;
-    let checks = switch.ensure_checks(config).await?;
+    let checks =
+        switch.ensure_checks(config).await.map_err(halfway("no stack was touched; health checks may be new"))?;
     progress(Progress::Checks(checks.values().map(|checks| checks.own.len() + 1).sum()));
     let deployment = Deployment { config: config.clone(), checks };
 
-    let wanted = Wanted::of(session, names, &deployment, release).await?;
-    try_join_all(wanted.artifacts.iter().map(|stack| {
+    let checked = "the health checks are there, and no function was touched";
+    let wanted = wanted(session, names, &deployment, release, progress).await.map_err(halfway(checked))?;
+    let uploaded = join_all(wanted.artifacts.iter().map(|stack| {
         let wanted = &wanted;
         async move {
             stack.apply(session, progress).await?;
             wanted.put(session, names, &stack.region).await
         }
-    }))
-    .await?;
-    try_join_all(wanted.functions.iter().map(|stack| stack.apply(session, progress))).await?;
+    }));
+    uploaded.await.into_iter().collect::<Result<(), _>>().map_err(halfway(checked))?;
+    regions::apply(session, names, &wanted.functions, progress).await?;
 
     let store = Store::new(session, names, &config.control_region);
-    for service in &config.services {
-        let found = records::ensure(&switch, &store, &deployment, service, &zones[&service.hosted_zone]).await?;
-        progress(Progress::Records { service: service.name.clone(), found });
-    }
-    invoke_each(session, names, config, progress).await?;
+    let records = async {
+        for service in &config.services {
+            let found = records::ensure(&switch, &store, &deployment, service, &zones[&service.hosted_zone]).await?;
+            progress(Progress::Records { service: service.name.clone(), found });
+        }
+        Ok::<_, DeployError>(())
+    };
+    records
+        .await
+        .map_err(halfway("every region has the new version; not every service has its records and its state"))?;
+    let invoked = invoke_each(session, names, config, progress).await;
+    invoked.map_err(halfway("every region has the new version, and every service its records and its state"))?;
     Ok(deployment)
+}
+
+fn halfway<E: Into<DeployError>>(done: &'static str) -> impl FnOnce(E) -> DeployError {
+    move |source| DeployError::Halfway { done, source: Box::new(source.into()) }
+}
+
+/// All that a deployment should be, once what an earlier run left of the control stack is out of the way: the state bucket
+/// outlives a stack that was rolled back, and the next one takes it over.
+async fn wanted(
+    session: &Session,
+    names: &Names,
+    deployment: &Deployment,
+    release: &Release,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Wanted, DeployError> {
+    let watch = |news| progress(Progress::from(news));
+    Stacks::new(session, &deployment.config.control_region, &watch).ready(&names.stack("control")).await?;
+    Wanted::of(session, names, deployment, release).await
 }
 
 fn regions(config: &Config) -> impl Iterator<Item = &RegionName> {

@@ -30,7 +30,7 @@ pub async fn destroy(
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<(), DeployError> {
     let control = &config.control_region;
-    let watch = |event| progress(Progress::Resource(event));
+    let watch = |news| progress(Progress::from(news));
     // The functions first, so that none writes into a bucket that is being emptied.
     let observers = try_join_all(config.observers.iter().map(|region| {
         let watch = &watch;
@@ -71,7 +71,7 @@ where
 }
 
 /// Deletes every version of every object; a bucket that does not exist is empty.
-async fn empty(session: &Session, region: &RegionName, bucket: &str) -> Result<(), AwsError> {
+pub(crate) async fn empty(session: &Session, region: &RegionName, bucket: &str) -> Result<(), AwsError> {
     let s3 = session.s3(region);
     loop {
         let page = match s3.list_object_versions().bucket(bucket).send().await {

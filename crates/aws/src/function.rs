@@ -63,6 +63,8 @@ pub struct Function {
     pub names: Names,
     /// What it runs by.
     pub deployment: Deployment,
+    /// Where the configuration lies in the region's artifact bucket.
+    pub key: String,
     /// The hash that observations carry.
     pub hash: ConfigHash,
     /// Where people are told.
@@ -111,12 +113,12 @@ impl Function {
         };
         let deployment: Deployment = serde_json::from_slice(&object.body).map_err(|error| StartError::BadConfig {
             bucket,
-            key,
+            key: key.clone(),
             why: error.to_string(),
         })?;
         let hash = deployment.config.hash();
         let session = session.at_speed(deployment.config.speed());
-        Ok(Self { session, region, names, deployment, hash, topic })
+        Ok(Self { session, region, names, deployment, key, hash, topic })
     }
 }
 

@@ -31,8 +31,8 @@ pub use alarms::Alarms;
 pub use baselines::{Baselines, Readings};
 pub use controller::{Controller, Look, OrderError, TickError};
 pub use deploy::{
-    Architecture, Code, DeployError, Preview, Progress, Records, Release, Schedule, StackPreview, deploy, deploy_code,
-    invoke, preview, start,
+    Architecture, Code, DeployError, Exported, Left, Preview, Progress, Records, RegionLeft, RegionsLeft, Release,
+    Schedule, StackPreview, deploy, deploy_code, export, invoke, preview, start,
 };
 pub use destroy::{Destroy, destroy};
 pub use dns::{AppliedDns, DnsError, DnsPlan, FORCEABLE, ServiceDns, apply_dns, plan_dns};
@@ -40,11 +40,13 @@ pub use error::AwsError;
 pub use function::{Function, StartError, init_log};
 pub use names::Names;
 pub use notify::Notifier;
-pub use preflight::{Finding, FindingStatus, data_preflight, preflight, quick_preflight};
+pub use preflight::{
+    Finding, FindingStatus, TestMessage, data_preflight, preflight, published_preflight, quick_preflight,
+};
 pub use remote::{RemoteError, check_remote};
 pub use report::{Bus, Cloudwatch, Metrics};
 pub use schedules::{Probing, set_probing};
 pub use session::{Session, SessionOptions};
-pub use stacks::{Applied, ResourceChange, ResourceEvent, StackAction, StackError};
+pub use stacks::{Applied, Recovery, ResourceChange, ResourceEvent, StackAction, StackError, Way};
 pub use store::{Store, StoreError, Version, Write};
 pub use switch::{Switch, SwitchError};

@@ -38,6 +38,13 @@ impl Notifier {
         self.publish(&format!("ALARM {service}: the state bucket refuses"), text).await
     }
 
+    /// Sends a message that says no more than that it arrives.
+    pub async fn test(&self) -> Result<(), AwsError> {
+        let text =
+            "Somebody asked with `pointsman preflight --notify` whether messages arrive here. Nothing has happened.";
+        self.publish("Pointsman: a test message", text.to_owned()).await
+    }
+
     async fn publish(&self, subject: &str, text: String) -> Result<(), AwsError> {
         self.sns
             .publish()

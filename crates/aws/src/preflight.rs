@@ -2,6 +2,8 @@
 
 mod data;
 mod functions;
+mod people;
+mod published;
 mod route53;
 mod services;
 mod storage;
@@ -15,6 +17,8 @@ use tokio::time::timeout;
 
 use crate::{Function, Session, StartError, names::Names};
 use data::Standbys;
+pub use people::TestMessage;
+pub use published::published_preflight;
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -96,15 +100,19 @@ impl Place<'_> {
 type Findings = Vec<Finding>;
 
 /// Every check. Changes nothing but an object of its own in the state bucket.
-pub async fn preflight(session: &Session, names: &Names, config: &Config) -> Findings {
+pub async fn preflight(session: &Session, names: &Names, config: &Config, test: TestMessage) -> Findings {
     let account = Finding::pass("credentials", format!("they are of account {}", names.account()));
     let deployed = match deployed(session, names, config).await {
         Ok(deployed) => deployed,
         Err(finding) => return vec![account, finding],
     };
     let place = Place { session, names, config, deployed: &deployed };
+    let found = checks(place, test).await;
+    [account, same_configuration(&place)].into_iter().chain(found).collect()
+}
+
+async fn checks(place: Place<'_>, test: TestMessage) -> Findings {
     let checks: Vec<BoxFuture<'_, Findings>> = vec![
-        Box::pin(async { vec![same_configuration(&place)] }),
         Box::pin(functions::functions(place)),
         Box::pin(functions::invoked(place)),
         Box::pin(functions::schedules(place)),
@@ -116,9 +124,9 @@ pub async fn preflight(session: &Session, names: &Names, config: &Config) -> Fin
         Box::pin(data_preflight(session, names, config)),
         Box::pin(route53::records(place)),
         Box::pin(route53::accelerated_recovery(place)),
+        Box::pin(people::notifications(place, test)),
     ];
-    let found = join_all(checks).await;
-    [account].into_iter().chain(found.into_iter().flatten()).collect()
+    join_all(checks).await.into_iter().flatten().collect()
 }
 
 /// What the standbys need besides answering: their data, near enough, and the capacity. Changes nothing.

@@ -1,19 +1,25 @@
 //! `CloudFormation` stacks: applied, watched resource by resource, deleted.
 
-use std::{collections::BTreeSet, fmt, time::Duration};
+mod change_set;
+mod standing;
+
+use std::{collections::BTreeSet, mem, time::Duration};
 
 use aws_sdk_cloudformation::{
     Client,
     error::ProvideErrorMetadata,
-    types::{Capability, ChangeSetStatus, ChangeSetType, Parameter, Replacement, Stack, StackEvent},
+    types::{Capability, Parameter, Stack, StackEvent, TemplateStage},
 };
 use domain::RegionName;
-use serde::Serialize;
 
 use crate::{
     Session,
     error::{AwsError, failed},
 };
+pub(crate) use change_set::StackChanges;
+pub use change_set::{ResourceChange, StackAction};
+use standing::Ended;
+pub use standing::{Recovery, Way};
 
 /// Why a stack is not as it should be.
 #[derive(Debug, thiserror::Error)]
@@ -50,44 +56,39 @@ pub struct ResourceEvent {
     pub reason: Option<String>,
 }
 
-/// What would become of a resource.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ResourceChange {
-    /// `Add`, `Modify` or `Remove`, in CloudFormation's words.
-    pub action: String,
-    /// Its logical id.
-    pub resource: String,
-    /// Its type.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// Whether it would certainly be another one afterwards.
-    pub replaces: bool,
+/// What is to be told of a stack.
+#[derive(Debug, Clone)]
+pub(crate) enum StackNews {
+    /// A resource of it changed.
+    Resource(ResourceEvent),
+    /// What an earlier run left of it is dealt with.
+    Recovery { region: RegionName, stack: String, recovery: Recovery },
 }
 
-/// What would become of a stack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StackAction {
-    /// There is none, and there will be.
-    Create,
-    /// Resources of it change.
-    Update,
-    /// It is as it should be.
-    Leave,
+/// A template and what it is given.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Template {
+    body: String,
+    parameters: Vec<Parameter>,
 }
 
-impl fmt::Display for StackAction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Create => "create",
-            Self::Update => "update",
-            Self::Leave => "leave",
-        })
+impl Template {
+    pub(crate) fn new(body: String, parameters: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        let parameter = |(key, value)| Parameter::builder().parameter_key(key).parameter_value(value).build();
+        Self { body, parameters: parameters.into_iter().map(parameter).collect() }
+    }
+
+    pub(crate) fn body(&self) -> &str {
+        &self.body
+    }
+
+    pub(crate) fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.parameters.iter().filter_map(|it| Some((it.parameter_key()?, it.parameter_value()?)))
     }
 }
 
-/// The change set of a preview, which is deleted at once.
-const PREVIEW: &str = "pointsman-preview";
+/// How often a call is made that another was before.
+const ATTEMPTS: usize = 3;
 
 /// What applying a template did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,51 +106,62 @@ pub(crate) struct Stacks<'a> {
     cloudformation: Client,
     region: &'a RegionName,
     pace: Duration,
-    watch: &'a (dyn Fn(ResourceEvent) + Sync),
+    watch: &'a (dyn Fn(StackNews) + Sync),
 }
 
 impl<'a> Stacks<'a> {
-    pub(crate) fn new(session: &Session, region: &'a RegionName, watch: &'a (dyn Fn(ResourceEvent) + Sync)) -> Self {
+    pub(crate) fn new(session: &Session, region: &'a RegionName, watch: &'a (dyn Fn(StackNews) + Sync)) -> Self {
         // A stand-in is done in milliseconds; AWS throttles who asks more often.
         let pace = if session.endpoint_url().is_some() { 100 } else { 2_000 };
         Self { cloudformation: session.cloudformation(region), region, pace: Duration::from_millis(pace), watch }
     }
 
-    /// Creates or updates a stack, and waits.
-    pub(crate) async fn apply(
-        &self,
-        stack: &str,
-        template: &str,
-        parameters: &[(&str, String)],
-    ) -> Result<Applied, StackError> {
-        let parameters = to_sdk(parameters);
-        let exists = self.clear(stack).await?;
-        let seen = if exists { self.events(stack).await?.iter().map(id).collect() } else { BTreeSet::new() };
-        if !exists {
-            self.cloudformation
-                .create_stack()
-                .stack_name(stack)
-                .template_body(template)
-                .set_parameters(Some(parameters))
-                .capabilities(Capability::CapabilityNamedIam)
-                .send()
-                .await
-                .map_err(failed("CreateStack"))?;
-            self.wait(stack, seen).await?;
-            return Ok(Applied::Created);
+    /// Creates or updates a stack, and waits. One that an earlier run left half-made is dealt with first.
+    pub(crate) async fn apply(&self, stack: &str, wanted: &Template) -> Result<Applied, StackError> {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let done = if self.ready(stack).await? {
+                self.update(stack, wanted).await
+            } else {
+                self.create(stack, wanted).await
+            };
+            match done {
+                // Its reply was lost and the call was made again, or somebody else was first: what is there now counts.
+                Err(StackError::Aws(error)) if attempts < ATTEMPTS && is_overtaken(&error) => {}
+                done => return done,
+            }
         }
+    }
+
+    async fn create(&self, stack: &str, wanted: &Template) -> Result<Applied, StackError> {
+        self.cloudformation
+            .create_stack()
+            .stack_name(stack)
+            .template_body(&wanted.body)
+            .set_parameters(Some(wanted.parameters.clone()))
+            .capabilities(Capability::CapabilityNamedIam)
+            .send()
+            .await
+            .map_err(failed("CreateStack"))?;
+        self.ended(stack, BTreeSet::new()).await?.must_be("CREATE_COMPLETE")?;
+        Ok(Applied::Created)
+    }
+
+    async fn update(&self, stack: &str, wanted: &Template) -> Result<Applied, StackError> {
+        let seen = self.events(stack).await?.iter().map(id).collect();
         let update = self
             .cloudformation
             .update_stack()
             .stack_name(stack)
-            .template_body(template)
-            .set_parameters(Some(parameters))
+            .template_body(&wanted.body)
+            .set_parameters(Some(wanted.parameters.clone()))
             .capabilities(Capability::CapabilityNamedIam)
             .send()
             .await;
         match update {
             Ok(_) => {
-                self.wait(stack, seen).await?;
+                self.ended(stack, seen).await?.must_be("UPDATE_COMPLETE")?;
                 Ok(Applied::Updated)
             }
             Err(error) if error.message().is_some_and(|m| m.contains("No updates are to be performed")) => {
@@ -159,108 +171,60 @@ impl<'a> Stacks<'a> {
         }
     }
 
-    /// What applying a template would do, and to which resources. A stack that would be
-    /// created is not there afterwards either.
-    pub(crate) async fn preview(
-        &self,
-        stack: &str,
-        template: &str,
-        parameters: &[(&str, String)],
-    ) -> Result<(StackAction, Vec<ResourceChange>), StackError> {
-        let exists = match self.status(stack).await?.as_deref() {
-            // It can only be deleted, which a preview does not.
-            Some("ROLLBACK_COMPLETE") => return Ok((StackAction::Create, Vec::new())),
-            None | Some("REVIEW_IN_PROGRESS") => false,
-            Some(_) => true,
-        };
-        let kind = if exists { ChangeSetType::Update } else { ChangeSetType::Create };
-        self.cloudformation
-            .create_change_set()
-            .stack_name(stack)
-            .change_set_name(PREVIEW)
-            .change_set_type(kind)
-            .template_body(template)
-            .set_parameters(Some(to_sdk(parameters)))
-            .capabilities(Capability::CapabilityNamedIam)
-            .send()
-            .await
-            .map_err(failed("CreateChangeSet"))?;
-        let described = self.described(stack).await;
-        let deleted = self.cloudformation.delete_change_set().stack_name(stack).change_set_name(PREVIEW).send().await;
-        if !exists {
-            self.delete(stack).await?;
-        }
-        deleted.map_err(failed("DeleteChangeSet"))?;
-        let changes = described?;
-        let action = match (exists, changes.is_empty()) {
-            (false, _) => StackAction::Create,
-            (true, true) => StackAction::Leave,
-            (true, false) => StackAction::Update,
-        };
-        Ok((action, changes))
-    }
-
-    /// The changes of the preview's change set, once CloudFormation knows them.
-    async fn described(&self, stack: &str) -> Result<Vec<ResourceChange>, StackError> {
-        let (mut changes, mut page) = (Vec::new(), None);
+    /// Brings a stack to where it can be created or updated; whether it is there.
+    pub(crate) async fn ready(&self, stack: &str) -> Result<bool, StackError> {
+        let mut waits = false;
         loop {
-            let asked = self.cloudformation.describe_change_set().stack_name(stack).change_set_name(PREVIEW);
-            let found = asked.set_next_token(page.clone()).send().await.map_err(failed("DescribeChangeSet"))?;
-            match found.status() {
-                Some(ChangeSetStatus::CreatePending | ChangeSetStatus::CreateInProgress) => {
-                    tokio::time::sleep(self.pace).await;
-                    continue;
-                }
-                Some(ChangeSetStatus::Failed) => {
-                    let reason = found.status_reason().unwrap_or_default().to_owned();
-                    if reason.contains("didn't contain changes") || reason.contains("No updates are to be performed") {
-                        return Ok(Vec::new());
-                    }
-                    return Err(StackError::Failed {
-                        region: self.region.clone(),
-                        stack: stack.to_owned(),
-                        status: "FAILED".to_owned(),
-                        reasons: vec![reason],
-                    });
-                }
-                _ => {}
+            let Some(status) = self.status(stack).await? else { return Ok(false) };
+            let Some(way) = Way::out_of(&status) else { return Ok(true) };
+            // Waiting is told once.
+            if way != Way::Wait || !mem::replace(&mut waits, true) {
+                let recovery = Recovery { status, way };
+                self.tell(StackNews::Recovery { region: self.region.clone(), stack: stack.to_owned(), recovery });
             }
-            changes.extend(found.changes().iter().filter_map(|change| change.resource_change()).map(|change| {
-                ResourceChange {
-                    action: change.action().map(|action| action.as_str().to_owned()).unwrap_or_default(),
-                    resource: change.logical_resource_id().unwrap_or_default().to_owned(),
-                    kind: change.resource_type().unwrap_or_default().to_owned(),
-                    replaces: change.replacement() == Some(&Replacement::True),
-                }
-            }));
-            page = found.next_token().map(str::to_owned);
-            if page.is_none() {
-                return Ok(changes);
+            match way {
+                Way::Wait => tokio::time::sleep(self.pace).await,
+                Way::Delete => self.delete(stack).await?,
+                Way::ContinueRollback => self.continue_rollback(stack).await?,
             }
         }
     }
 
-    /// Whether there is a stack that can be updated. One that was never made, or rolled back to nothing, holds nothing and
-    /// can only be deleted, which is done.
-    async fn clear(&self, stack: &str) -> Result<bool, StackError> {
-        match self.status(stack).await?.as_deref() {
-            None => Ok(false),
-            Some("ROLLBACK_COMPLETE" | "REVIEW_IN_PROGRESS") => {
-                self.delete(stack).await?;
-                Ok(false)
+    async fn continue_rollback(&self, stack: &str) -> Result<(), StackError> {
+        let seen = self.events(stack).await?.iter().map(id).collect();
+        let asked = self.cloudformation.continue_update_rollback().stack_name(stack).send().await;
+        asked.map_err(failed("ContinueUpdateRollback"))?;
+        self.ended(stack, seen).await?.must_be("UPDATE_ROLLBACK_COMPLETE")
+    }
+
+    /// A stack as it can be brought back to, `None` when it does not exist.
+    pub(crate) async fn remembered(&self, stack: &str) -> Result<Option<Template>, AwsError> {
+        let Some(Described(found)) = self.describe(stack).await? else { return Ok(None) };
+        let asked = self.cloudformation.get_template().stack_name(stack).template_stage(TemplateStage::Original);
+        let template = asked.send().await.map_err(failed("GetTemplate"))?;
+        let body = template.template_body.unwrap_or_default();
+        Ok(Some(Template { body, parameters: found.parameters.unwrap_or_default() }))
+    }
+
+    /// Waits until nothing is under way in a stack; how it stands then, `None` when it does not exist.
+    pub(crate) async fn quiet(&self, stack: &str) -> Result<Option<String>, AwsError> {
+        loop {
+            let status = self.status(stack).await?;
+            if status.as_deref().and_then(Way::out_of) != Some(Way::Wait) {
+                return Ok(status);
             }
-            Some(_) => Ok(true),
+            tokio::time::sleep(self.pace).await;
         }
     }
 
     /// Deletes a stack, and waits; one that does not exist is deleted.
     pub(crate) async fn delete(&self, stack: &str) -> Result<(), StackError> {
-        if self.status(stack).await?.is_none() {
+        if self.quiet(stack).await?.is_none() {
             return Ok(());
         }
         let seen = self.events(stack).await?.iter().map(id).collect();
         self.cloudformation.delete_stack().stack_name(stack).send().await.map_err(failed("DeleteStack"))?;
-        self.wait(stack, seen).await
+        self.ended(stack, seen).await?.must_be("DELETE_COMPLETE")
     }
 
     /// Whether a stack holds a resource of that logical id.
@@ -274,7 +238,8 @@ impl<'a> Stacks<'a> {
         }
     }
 
-    async fn wait(&self, stack: &str, mut seen: BTreeSet<String>) -> Result<(), StackError> {
+    /// Waits until what is under way in a stack has ended, and tells of each resource meanwhile.
+    async fn ended(&self, stack: &str, mut seen: BTreeSet<String>) -> Result<Ended, AwsError> {
         let mut reasons = Vec::new();
         loop {
             let status = self.status(stack).await?;
@@ -288,27 +253,23 @@ impl<'a> Stacks<'a> {
                 if status.ends_with("_FAILED") {
                     reasons.push(format!("{resource}: {}", reason.as_deref().unwrap_or("no reason given")));
                 }
-                (self.watch)(ResourceEvent {
+                self.tell(StackNews::Resource(ResourceEvent {
                     region: self.region.clone(),
                     stack: stack.to_owned(),
                     resource: resource.to_owned(),
                     status: status.to_owned(),
                     reason,
-                });
+                }));
             }
-            match status.as_deref() {
-                None | Some("CREATE_COMPLETE" | "UPDATE_COMPLETE" | "DELETE_COMPLETE") => return Ok(()),
-                Some(status) if status.ends_with("_IN_PROGRESS") => tokio::time::sleep(self.pace).await,
-                Some(status) => {
-                    return Err(StackError::Failed {
-                        region: self.region.clone(),
-                        stack: stack.to_owned(),
-                        status: status.to_owned(),
-                        reasons,
-                    });
-                }
+            if status.as_deref().and_then(Way::out_of) != Some(Way::Wait) {
+                return Ok(Ended { region: self.region.clone(), stack: stack.to_owned(), status, reasons });
             }
+            tokio::time::sleep(self.pace).await;
         }
+    }
+
+    fn tell(&self, news: StackNews) {
+        (self.watch)(news);
     }
 
     async fn status(&self, stack: &str) -> Result<Option<String>, AwsError> {
@@ -353,12 +314,16 @@ impl Described {
     }
 }
 
-fn to_sdk(parameters: &[(&str, String)]) -> Vec<Parameter> {
-    let parameter =
-        |(key, value): &(&str, String)| Parameter::builder().parameter_key(*key).parameter_value(value).build();
-    parameters.iter().map(parameter).collect()
-}
-
 fn id(event: &StackEvent) -> String {
     event.event_id().unwrap_or_default().to_owned()
+}
+
+/// Whether a stack is not where it was when it was looked at.
+fn is_overtaken(error: &AwsError) -> bool {
+    match error {
+        AwsError::Refused { code, message, .. } => {
+            code == "AlreadyExistsException" || message.contains("_IN_PROGRESS state")
+        }
+        _ => false,
+    }
 }

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     CheckId, ConfigError, DnsName, Endpoint, HostedZoneId, Metric, Period, Policy, Probe, RegionName, ReplicationLag,
-    StackName,
+    StackName, Vpc,
     place::{
         Problems,
         Segment::{Index, Key},
@@ -248,6 +248,9 @@ pub struct Config {
     pub control_region: RegionName,
     /// Where the checkers run; at least three.
     pub observers: Vec<RegionName>,
+    /// Where observers look from, those that do not look from the internet.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub vpc: BTreeMap<RegionName, Vpc>,
     /// Asked by the probes; none: the system's.
     pub resolvers: Vec<SocketAddr>,
     /// The schedule's period: one minute.

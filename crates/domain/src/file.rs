@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::{
     AnomalyUse, CheckId, DnsName, Failback, HostedZoneId, InsufficientData, Limits, Mode, NativeReturn, Period, Preset,
-    ProbeName, Rate, RegionName, Share, StackName, Statistic, TimeUnit, VerdictAs,
+    ProbeName, Rate, RegionName, Share, StackName, Statistic, TimeUnit, VerdictAs, Vpc,
 };
 
 /// The JSON schema of `pointsman.toml`.
@@ -30,6 +30,9 @@ pub(crate) struct ConfigFile {
     pub(crate) control_region: RegionName,
     /// AWS regions of the checkers; at least three.
     pub(crate) observers: Vec<RegionName>,
+    /// Subnets and security groups of observers that look from inside a VPC, by region. Default: none does.
+    #[serde(default)]
+    pub(crate) vpc: BTreeMap<RegionName, Vpc>,
     /// DNS servers that the probes ask, with or without a port. Default: the system's.
     #[serde(default)]
     pub(crate) resolvers: Vec<String>,

@@ -17,6 +17,7 @@ mod probe;
 mod resolve;
 mod sound;
 mod state;
+mod vpc;
 
 pub use anomaly::{Anomaly, Episode, Reason, Sign};
 pub use config::{
@@ -27,7 +28,8 @@ pub use event::{AuditEntry, AuditKind, ChangeEvent, EVENT_DETAIL_TYPE, EVENT_SOU
 pub use file::config_schema;
 pub use metric::{Metric, ReplicationLag, Statistic, TimeUnit};
 pub use name::{
-    CheckId, DnsName, Epoch, HostedZoneId, NameError, ObserverName, PlanId, ProbeName, RegionName, Round, StackName,
+    CheckId, DnsName, Epoch, HostedZoneId, NameError, ObserverName, PlanId, ProbeName, RegionName, Round,
+    SecurityGroupId, StackName, SubnetId,
 };
 pub use observation::{
     Answering, Fault, OBSERVATION_FORMAT, Observation, Phases, ProbeReport, ProbeStatus, RegionView, Seen, Verdict,
@@ -41,3 +43,4 @@ pub use state::{
     ByHand, HoldCode, HoldReason, InFlight, Paused, Phase, RegionPhase, RegionTrack, STATE_FORMAT, ServiceState,
     StateError,
 };
+pub use vpc::Vpc;

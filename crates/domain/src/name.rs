@@ -112,6 +112,10 @@ fn identifier(text: &str) -> Result<Cow<'_, str>, &'static str> {
     Ok(text.into())
 }
 
+fn prefixed(id: String, prefix: &str, why: &'static str) -> Result<String, &'static str> {
+    if id.starts_with(prefix) { Ok(id) } else { Err(why) }
+}
+
 name!(
     /// A place that can serve: an AWS region or an external target.
     RegionName, "region name", label
@@ -139,6 +143,14 @@ name!(
 name!(
     /// A Route 53 health check's id.
     CheckId, "health check id", identifier
+);
+name!(
+    /// A subnet's id.
+    SubnetId, "subnet id", |t| identifier(t).and_then(|id| prefixed(id, "subnet-", "it must begin with `subnet-`"))
+);
+name!(
+    /// A security group's id.
+    SecurityGroupId, "security group id", |t| identifier(t).and_then(|id| prefixed(id, "sg-", "it must begin with `sg-`"))
 );
 name!(
     /// A plan's id: unique among the plans of a service.

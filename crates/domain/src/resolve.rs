@@ -16,6 +16,7 @@ use crate::{
         at,
     },
     policy::{an_hour, half, silence_after},
+    vpc,
 };
 
 pub(crate) fn parse(file: &str, source: &str) -> Result<Config, ConfigError> {
@@ -28,6 +29,7 @@ impl ConfigFile {
             problems.add(&[Key("observers")], format!("{} given; a quorum needs at least 3", self.observers.len()));
         }
         problems.unique(&[Key("observers")], "observer", &self.observers, None);
+        vpc::check(&self.vpc, &self.observers, problems);
         if self.service.is_empty() {
             problems.add(&[Key("service")], "at least one is needed");
         }
@@ -55,6 +57,7 @@ impl ConfigFile {
             stack: self.stack,
             control_region: self.control_region,
             observers: self.observers,
+            vpc: self.vpc,
             resolvers,
             minute: Period::seconds(60),
             services,

@@ -58,6 +58,24 @@ fn defaults_are_filled_in() {
 }
 
 #[test]
+fn an_observer_may_look_from_inside_a_vpc() {
+    let network = "[vpc.us-west-2]\nsubnets = [\"subnet-1\", \"subnet-2\"]\nsecurity_groups = [\"sg-1\"]\n";
+    let config = Config::parse("pointsman.toml", &format!("{GOOD}\n{network}")).expect("it is good");
+    let (region, vpc) = config.vpc.first_key_value().expect("there is one");
+    assert_eq!((region.as_str(), vpc.subnets.len(), vpc.security_groups[0].as_str()), ("us-west-2", 2, "sg-1"));
+    assert_ne!(config.hash(), good().hash());
+    for (from, to, told) in [
+        ("us-west-2", "us-west-1", "`us-west-1` is no observer's region"),
+        ("\"sg-1\"", "", "0 security groups of `us-west-2`; there are 1 to 5"),
+        ("subnet-1", "sg-1", "it must begin with `subnet-`"),
+    ] {
+        let source = format!("{GOOD}\n{}", network.replace(from, to));
+        let error = Config::parse("pointsman.toml", &source).expect_err("it is wrong").to_string();
+        assert!(error.contains(told) && error.contains("pointsman.toml:"), "{error}");
+    }
+}
+
+#[test]
 fn the_hash_is_the_contents_not_the_layout() {
     let commented = Config::parse("other.toml", &GOOD.replace("[[service]]", "# a remark\n[[service]]")).unwrap();
     assert_eq!(commented.hash(), good().hash());

@@ -1,20 +1,35 @@
-//! The failover function: a tick, which advances every service by at most one step.
+//! The failover function: a tick, which advances every service by at most one step; or, when asked, a preflight.
 
-use aws::{Controller, Function, StartError};
+use aws::{Controller, FindingStatus, Function, StartError};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 // Read at the first invocation, not before: a cold start is counted to the first call for work.
-static CONTROLLER: OnceCell<Controller> = OnceCell::const_new();
+static LOADED: OnceCell<(Function, Controller)> = OnceCell::const_new();
 
-async fn load() -> Result<Controller, StartError> {
-    Controller::new(&Function::load().await?)
+async fn load() -> Result<(Function, Controller), StartError> {
+    let function = Function::load().await?;
+    let controller = Controller::new(&function)?;
+    Ok((function, controller))
 }
 
-/// The event says only that it is time to look; what counts is what is seen.
-async fn handle(_: LambdaEvent<Value>) -> Result<Value, Error> {
-    let controller = CONTROLLER.get_or_try_init(load).await?;
+/// The event says only that it is time to look, or that a preflight is due; what counts is what is seen.
+async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
+    let (function, controller) = LOADED.get_or_try_init(load).await?;
+    if event.payload["preflight"] == json!(true) { preflight(function).await } else { tick(controller).await }
+}
+
+async fn preflight(function: &Function) -> Result<Value, Error> {
+    let findings = aws::published_preflight(function).await?;
+    for finding in findings.iter().filter(|finding| finding.status >= FindingStatus::Warn) {
+        let (check, status) = (finding.check, finding.status);
+        tracing::warn!(check, %status, detail = finding.detail, fix = finding.fix, "preflight");
+    }
+    Ok(json!(findings))
+}
+
+async fn tick(controller: &Controller) -> Result<Value, Error> {
     let mut failures = Vec::new();
     let mut services = Vec::new();
     for (service, look) in controller.services().iter().zip(controller.tick().await) {

@@ -1,7 +1,9 @@
 //! What a deployment would change, by CloudFormation's own change sets. Nothing of it stays.
 
-use decision::{diff_checks, ids};
-use domain::{Config, Deployment, RegionName};
+use std::collections::BTreeMap;
+
+use decision::{diff_checks, ids, zoning};
+use domain::{Config, Deployment, DnsName, NativeChecks, RegionName};
 use futures::future::try_join_all;
 use serde::Serialize;
 
@@ -9,7 +11,7 @@ use super::{DeployError, Release, records, wanted::Wanted, wanted::WantedStack};
 use crate::{
     Session,
     names::Names,
-    stacks::{ResourceChange, StackAction, Stacks},
+    stacks::{Recovery, ResourceChange, StackAction, StackChanges, Stacks},
     switch::Switch,
 };
 
@@ -21,6 +23,12 @@ const STATE: &str = "State";
 pub struct Preview {
     /// Each stack, the buckets' first.
     pub stacks: Vec<StackPreview>,
+    /// Route 53's checks of each service; a word stands for one that is still to be made.
+    pub services: BTreeMap<DnsName, NativeChecks>,
+    /// How many of those checks would be made or mended.
+    pub health_checks: usize,
+    /// The services whose records would be made.
+    pub records: Vec<DnsName>,
 }
 
 /// What would become of a stack.
@@ -32,6 +40,8 @@ pub struct StackPreview {
     pub stack: String,
     /// In short.
     pub action: StackAction,
+    /// What an earlier run left, and has to be dealt with first; the changes are known after that.
+    pub recovery: Option<Recovery>,
     /// Its resources that change.
     pub changes: Vec<ResourceChange>,
 }
@@ -40,13 +50,20 @@ impl Preview {
     /// Whether anything changes.
     #[must_use]
     pub fn is_needed(&self) -> bool {
-        self.stacks.iter().any(|stack| stack.action != StackAction::Leave)
+        let stacks = self.stacks.iter().any(|stack| stack.action != StackAction::Leave);
+        stacks || self.health_checks > 0 || !self.records.is_empty()
     }
 
     /// The stacks that would replace the state bucket, which is refused.
     pub fn replacing_the_state(&self) -> impl Iterator<Item = &StackPreview> {
         let lost = |change: &ResourceChange| change.resource == STATE && (change.replaces || change.action == "Remove");
         self.stacks.iter().filter(move |stack| stack.changes.iter().any(lost))
+    }
+
+    /// How many resources of a region change.
+    #[must_use]
+    pub fn changes_in(&self, region: &RegionName) -> usize {
+        self.stacks.iter().filter(|stack| stack.region == *region).map(|stack| stack.changes.len()).sum()
     }
 }
 
@@ -59,21 +76,28 @@ pub async fn preview(
     release: &Release,
 ) -> Result<Preview, DeployError> {
     let switch = Switch::new(session, config.speed());
-    records::read(&switch, config).await?;
+    let zones = records::read(&switch, config).await?;
     let there = switch.checks_there(config).await?;
-    let checks = config.services.iter().map(|service| {
-        let checks = ids(&diff_checks(&config.stack, service, &there));
-        (service.name.clone(), checks)
-    });
-    let deployment = Deployment { config: config.clone(), checks: checks.collect() };
+    let (mut services, mut health_checks, mut made) = (BTreeMap::new(), 0, Vec::new());
+    for service in &config.services {
+        let diff = diff_checks(&config.stack, service, &there);
+        health_checks += diff.iter().filter(|check| check.held.is_none() || !check.differing.is_empty()).count();
+        let checks = ids(&diff);
+        let records = zoning(service, &zones[&service.hosted_zone], &checks, None)?;
+        if records.is_needed() && records.only_creates() && records.refusals.is_empty() {
+            made.push(service.name.clone());
+        }
+        services.insert(service.name.clone(), checks);
+    }
+    let deployment = Deployment { config: config.clone(), checks: services };
     let wanted = Wanted::of(session, names, &deployment, release).await?;
     let stacks = try_join_all(wanted.artifacts.iter().chain(&wanted.functions).map(|stack| of(session, stack))).await?;
-    Ok(Preview { stacks })
+    Ok(Preview { stacks, services: deployment.checks, health_checks, records: made })
 }
 
 async fn of(session: &Session, wanted: &WantedStack) -> Result<StackPreview, DeployError> {
     let watch = |_| ();
     let stacks = Stacks::new(session, &wanted.region, &watch);
-    let (action, changes) = stacks.preview(&wanted.name, &wanted.template, &wanted.parameters).await?;
-    Ok(StackPreview { region: wanted.region.clone(), stack: wanted.name.clone(), action, changes })
+    let StackChanges { action, recovery, changes } = stacks.preview(&wanted.name, &wanted.template).await?;
+    Ok(StackPreview { region: wanted.region.clone(), stack: wanted.name.clone(), action, recovery, changes })
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use decision::{HeldChecks, ReadZone, diff_checks, ids, zoning};
 use domain::{Config, Deployment, HostedZoneId, Phase, Service, ServiceState};
 use route53::Owner;
+use serde::Serialize;
 
 use super::DeployError;
 use crate::{
@@ -13,7 +14,8 @@ use crate::{
 };
 
 /// What a deployment found of a service's record sets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Records {
     /// Some were missing, and were made.
     Made,

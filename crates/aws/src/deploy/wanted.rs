@@ -4,7 +4,11 @@ use bytes::Bytes;
 use domain::{Config, Deployment, RegionName, sha256_hex};
 
 use super::{DeployError, Progress, Release, Schedule, put_once, regions};
-use crate::{Session, names::Names, stacks::Stacks};
+use crate::{
+    Session,
+    names::Names,
+    stacks::{Stacks, Template},
+};
 
 const ARTIFACTS: &str = include_str!("../../../../infra/artifacts.yaml");
 const OBSERVER: &str = include_str!("../../../../infra/observer.yaml");
@@ -14,8 +18,7 @@ const CONTROL: &str = include_str!("../../../../infra/control.yaml");
 pub(super) struct WantedStack {
     pub(super) region: RegionName,
     pub(super) name: String,
-    pub(super) template: String,
-    pub(super) parameters: Vec<(&'static str, String)>,
+    pub(super) template: Template,
 }
 
 impl WantedStack {
@@ -25,9 +28,9 @@ impl WantedStack {
         session: &Session,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<(), DeployError> {
-        let watch = |event| progress(Progress::Resource(event));
+        let watch = |news| progress(Progress::from(news));
         let stacks = Stacks::new(session, &self.region, &watch);
-        let applied = stacks.apply(&self.name, &self.template, &self.parameters).await?;
+        let applied = stacks.apply(&self.name, &self.template).await?;
         progress(Progress::Stack { region: self.region.clone(), stack: self.name.clone(), applied });
         Ok(())
     }
@@ -61,8 +64,7 @@ impl Wanted {
         let artifacts = regions(config).map(|region| WantedStack {
             region: region.clone(),
             name: names.stack("artifacts"),
-            template: ARTIFACTS.to_owned(),
-            parameters: vec![("Stack", names.bus())],
+            template: Template::new(ARTIFACTS.to_owned(), [("Stack", names.bus())]),
         });
         let observers = config.observers.iter().map(|region| observer(names, config, release, region, &config_key));
         let control = control(names, config, release, &config_key, state_bucket);
@@ -74,6 +76,16 @@ impl Wanted {
             config_object: object.into(),
             release: release.clone(),
         })
+    }
+
+    /// All that lies in the buckets, by its key.
+    pub(super) fn objects(&self) -> Vec<(String, Bytes)> {
+        let Release { checker, failover, .. } = &self.release;
+        vec![
+            (self.config_key.clone(), self.config_object.clone()),
+            (checker.key("checker"), checker.zip.clone()),
+            (failover.key("failover"), failover.zip.clone()),
+        ]
     }
 
     /// Each region gets what runs there.
@@ -91,19 +103,30 @@ impl Wanted {
 }
 
 fn observer(names: &Names, config: &Config, release: &Release, region: &RegionName, config_key: &str) -> WantedStack {
+    let vpc = config.vpc.get(region);
     WantedStack {
         region: region.clone(),
         name: names.stack("observer"),
-        template: template(OBSERVER, config),
-        parameters: vec![
-            ("Stack", names.bus()),
-            ("ControlRegion", config.control_region.to_string()),
-            ("CodeKey", release.checker.key("checker")),
-            ("ConfigKey", config_key.to_owned()),
-            ("Architecture", release.architecture.as_str().to_owned()),
-            ("Schedule", Schedule::of(config).as_str().to_owned()),
-        ],
+        template: template(
+            OBSERVER,
+            config,
+            [
+                ("Stack", names.bus()),
+                ("ControlRegion", config.control_region.to_string()),
+                ("CodeKey", release.checker.key("checker")),
+                ("ConfigKey", config_key.to_owned()),
+                ("Architecture", release.architecture.as_str().to_owned()),
+                ("Schedule", Schedule::of(config).as_str().to_owned()),
+                ("SubnetIds", joined(vpc.map(|vpc| &vpc.subnets))),
+                ("SecurityGroupIds", joined(vpc.map(|vpc| &vpc.security_groups))),
+            ],
+        ),
     }
+}
+
+/// A list as a parameter has it; none is empty.
+fn joined<T: ToString>(ids: Option<&Vec<T>>) -> String {
+    ids.into_iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
 
 fn control(names: &Names, config: &Config, release: &Release, config_key: &str, state_bucket: &str) -> WantedStack {
@@ -116,28 +139,31 @@ fn control(names: &Names, config: &Config, release: &Release, config_key: &str, 
     WantedStack {
         region: config.control_region.clone(),
         name: names.stack("control"),
-        template: template(CONTROL, config),
-        parameters: vec![
-            ("Stack", names.bus()),
-            ("CodeKey", release.failover.key("failover")),
-            ("ConfigKey", config_key.to_owned()),
-            ("HostedZones", zones.join(",")),
-            ("RecordNames", records.join(",")),
-            ("Architecture", release.architecture.as_str().to_owned()),
-            ("Schedule", Schedule::of(config).as_str().to_owned()),
-            ("StateBucket", state_bucket.to_owned()),
-        ],
+        template: template(
+            CONTROL,
+            config,
+            [
+                ("Stack", names.bus()),
+                ("CodeKey", release.failover.key("failover")),
+                ("ConfigKey", config_key.to_owned()),
+                ("HostedZones", zones.join(",")),
+                ("RecordNames", records.join(",")),
+                ("Architecture", release.architecture.as_str().to_owned()),
+                ("Schedule", Schedule::of(config).as_str().to_owned()),
+                ("StateBucket", state_bucket.to_owned()),
+            ],
+        ),
     }
 }
 
 /// A function's template, with what a lab adds to its environment.
-fn template(template: &str, config: &Config) -> String {
+fn template(template: &str, config: &Config, parameters: impl IntoIterator<Item = (&'static str, String)>) -> Template {
     const VARIABLES: &str = "        Variables:\n";
     // A JSON string is a YAML string too.
     let line = |(name, value): (&String, &String)| format!("          {name}: {}\n", serde_json::json!(value));
     let added = config.lab.iter().flat_map(|lab| lab.environment.iter().map(line));
     let variables: String = [VARIABLES.to_owned()].into_iter().chain(added).collect();
-    template.replace(VARIABLES, &variables)
+    Template::new(template.replace(VARIABLES, &variables), parameters)
 }
 
 /// A state bucket that an earlier deployment left behind is taken over, not made again.

@@ -11,7 +11,6 @@ use super::{Finding, Findings, Place};
 use crate::{
     Schedule, check_remote,
     error::{AwsError, failed},
-    stacks::Stacks,
 };
 
 const FUNCTIONS: &str = "functions";
@@ -21,16 +20,11 @@ const DEPLOY: &str = "pointsman deploy";
 
 /// Each function runs what was deployed last.
 pub(super) async fn functions(place: Place<'_>) -> Findings {
-    let watch = |_| ();
-    let control = &place.deployed.region;
-    let stack = Stacks::new(place.session, control, &watch).describe(&place.names.stack("control")).await;
-    let key = stack.ok().flatten().and_then(|stack| stack.parameter("ConfigKey"));
+    let (control, key) = (&place.deployed.region, &place.deployed.key);
     let observers = place.deployed.deployment.config.observers.iter().map(|region| (region, place.names.checker()));
     let all = observers.chain([(control, place.names.failover())]);
-    let asked = all.map(|(region, function)| {
-        let key = key.as_deref();
-        async move { (function.clone(), function_in(place, region, &function, key).await) }
-    });
+    let asked = all
+        .map(|(region, function)| async move { (function.clone(), function_in(place, region, &function, key).await) });
     let found = join_all(asked).await;
     let codes: BTreeSet<_> = found
         .iter()
@@ -45,12 +39,7 @@ pub(super) async fn functions(place: Place<'_>) -> Findings {
 }
 
 /// What there is to say of a function, and the hash of its code.
-async fn function_in(
-    place: Place<'_>,
-    region: &RegionName,
-    function: &str,
-    key: Option<&str>,
-) -> (Finding, Option<String>) {
+async fn function_in(place: Place<'_>, region: &RegionName, function: &str, key: &str) -> (Finding, Option<String>) {
     let asked = place.session.lambda(region).get_function_configuration().function_name(function).send().await;
     let found = match asked.map_err(failed("GetFunctionConfiguration")) {
         Ok(found) => found,
@@ -63,7 +52,7 @@ async fn function_in(
     let finding = if failed {
         let why = found.last_update_status_reason().or(found.state_reason()).unwrap_or("no reason given");
         Finding::fail(FUNCTIONS, format!("{region} {function} is not active: {why}"), DEPLOY)
-    } else if key.is_some() && runs_by != key {
+    } else if runs_by != Some(key) {
         let runs_by = runs_by.unwrap_or("no configuration");
         Finding::fail(
             FUNCTIONS,
@@ -100,6 +89,7 @@ pub(super) async fn schedules(place: Place<'_>) -> Findings {
     let own = [
         (control, format!("{failover}-every-minute"), None),
         (control, format!("{failover}-on-change"), Some(place.names.bus())),
+        (control, format!("{failover}-preflight"), None),
     ];
     let asked = checkers.chain(own).map(|(region, rule, bus)| async move {
         match is_on(place, region, &rule, bus).await {

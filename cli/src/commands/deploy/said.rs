@@ -1,0 +1,102 @@
+//! What happens in a deployment, in words.
+
+use aws::{Applied, Preview, Progress, Records, StackAction};
+use domain::RegionName;
+
+use crate::printer::{Activity, Regions};
+
+/// What has just been done, in words.
+struct Said {
+    /// Of one region alone.
+    region: Option<RegionName>,
+    text: String,
+    /// Whether it is worth a line that stays.
+    stays: bool,
+    /// Whether it is one of the things that a region's bar counts.
+    counts: bool,
+}
+
+impl Said {
+    fn stays(text: String) -> Self {
+        Self { region: None, text, stays: true, counts: false }
+    }
+
+    fn of(progress: &Progress) -> Self {
+        match progress {
+            Progress::Resource(event) => {
+                let text = format!("{} {} {}: {}", event.region, event.stack, event.resource, event.status);
+                let failed = event.status.ends_with("_FAILED");
+                let text = match &event.reason {
+                    Some(reason) if failed => format!("{text}: {reason}"),
+                    _ => text,
+                };
+                let counts = event.status.ends_with("_COMPLETE") && event.resource != event.stack;
+                Self { region: Some(event.region.clone()), text, stays: failed, counts }
+            }
+            Progress::Recovery { region, stack, recovery } => Self::stays(format!("{region} {stack}: {recovery}")),
+            Progress::GoesBack => {
+                Self::stays("a region failed: the others are brought back to what they were".to_owned())
+            }
+            Progress::Stack { region, stack, applied } => {
+                let word = match applied {
+                    Applied::Created => "created",
+                    Applied::Updated => "updated",
+                    Applied::Unchanged => "no changes",
+                };
+                Self::stays(format!("{region} {stack}: {word}"))
+            }
+            Progress::Checks(count) => Self::stays(format!("route 53: {count} health checks")),
+            Progress::Records { service, found } => {
+                let word = match found {
+                    Records::Made => "made",
+                    Records::There => "are there",
+                    Records::Differ => "differ from the configuration, and stay as they are; see `pointsman dns plan`",
+                };
+                Self::stays(format!("route 53: records of {service} {word}"))
+            }
+            Progress::Code { region, function } => Self::stays(format!("{region} {function}: runs the new code")),
+            Progress::Invoked { region, function } => Self::stays(format!("{region} {function}: runs")),
+        }
+    }
+}
+
+/// Shows what a deployment has just done.
+pub(crate) fn show(activity: &Activity, progress: &Progress) {
+    let said = Said::of(progress);
+    if said.stays { activity.done(&said.text) } else { activity.doing(&said.text) }
+}
+
+/// The same with a bar a region.
+pub(super) fn show_regions(regions: &Regions, progress: &Progress) {
+    let said = Said::of(progress);
+    if said.stays {
+        regions.line(&said.text);
+    }
+    if let Some(region) = &said.region {
+        regions.doing(region, &said.text);
+        if said.counts {
+            regions.step(region);
+        }
+    }
+}
+
+/// A preview in words: stacks that stay as they are aside.
+pub(super) fn changes(preview: &Preview) -> String {
+    let mut lines = Vec::new();
+    for stack in preview.stacks.iter().filter(|stack| stack.action != StackAction::Leave) {
+        lines.push(format!("{} {} in {}", stack.action, stack.stack, stack.region));
+        lines.extend(stack.recovery.iter().map(|recovery| format!("  it {recovery}")));
+        lines.extend(stack.changes.iter().map(|change| {
+            let replaced = if change.replaces { ", which is replaced" } else { "" };
+            format!("  {:<6} {} ({}){replaced}", change.action, change.resource, change.kind)
+        }));
+    }
+    if lines.is_empty() {
+        lines.push("no stack changes".to_owned());
+    }
+    if preview.health_checks > 0 {
+        lines.push(format!("make or mend {} health checks of Route 53", preview.health_checks));
+    }
+    lines.extend(preview.records.iter().map(|service| format!("make the records of {service}")));
+    lines.join("\n")
+}
