@@ -225,6 +225,7 @@ pub async fn deploy(
     }))
     .await?;
     try_join_all(wanted.functions.iter().map(|stack| stack.apply(session, progress))).await?;
+    wanted.watch.apply(session, progress).await?;
 
     let store = Store::new(session, names, &config.control_region);
     for service in &config.services {

@@ -39,7 +39,7 @@ pub use names::Names;
 pub use notify::Notifier;
 pub use preflight::{Finding, FindingStatus, preflight, quick_preflight};
 pub use remote::{RemoteError, check_remote};
-pub use report::{Bus, Cloudwatch, Metrics};
+pub use report::{Bus, Cloudwatch};
 pub use schedules::{Probing, set_probing};
 pub use session::{Session, SessionOptions};
 pub use stacks::{Applied, ResourceChange, ResourceEvent, StackAction, StackError};

@@ -86,6 +86,25 @@ impl fmt::Display for StackAction {
     }
 }
 
+/// A template, and how it gets to `CloudFormation`.
+#[derive(Debug, Clone)]
+pub(crate) enum Template {
+    /// In the call: 51,200 bytes at most.
+    Inline(String),
+    /// In a bucket, under this URL.
+    Stored(String),
+}
+
+impl Template {
+    fn body(&self) -> Option<String> {
+        if let Self::Inline(text) = self { Some(text.clone()) } else { None }
+    }
+
+    fn url(&self) -> Option<String> {
+        if let Self::Stored(url) = self { Some(url.clone()) } else { None }
+    }
+}
+
 /// The change set of a preview, which is deleted at once.
 const PREVIEW: &str = "pointsman-preview";
 
@@ -119,7 +138,7 @@ impl<'a> Stacks<'a> {
     pub(crate) async fn apply(
         &self,
         stack: &str,
-        template: &str,
+        template: &Template,
         parameters: &[(&str, String)],
     ) -> Result<Applied, StackError> {
         let parameters = to_sdk(parameters);
@@ -129,7 +148,8 @@ impl<'a> Stacks<'a> {
             self.cloudformation
                 .create_stack()
                 .stack_name(stack)
-                .template_body(template)
+                .set_template_body(template.body())
+                .set_template_url(template.url())
                 .set_parameters(Some(parameters))
                 .capabilities(Capability::CapabilityNamedIam)
                 .send()
@@ -142,7 +162,8 @@ impl<'a> Stacks<'a> {
             .cloudformation
             .update_stack()
             .stack_name(stack)
-            .template_body(template)
+            .set_template_body(template.body())
+            .set_template_url(template.url())
             .set_parameters(Some(parameters))
             .capabilities(Capability::CapabilityNamedIam)
             .send()
@@ -164,7 +185,7 @@ impl<'a> Stacks<'a> {
     pub(crate) async fn preview(
         &self,
         stack: &str,
-        template: &str,
+        template: &Template,
         parameters: &[(&str, String)],
     ) -> Result<(StackAction, Vec<ResourceChange>), StackError> {
         let exists = match self.status(stack).await?.as_deref() {
@@ -179,7 +200,8 @@ impl<'a> Stacks<'a> {
             .stack_name(stack)
             .change_set_name(PREVIEW)
             .change_set_type(kind)
-            .template_body(template)
+            .set_template_body(template.body())
+            .set_template_url(template.url())
             .set_parameters(Some(to_sdk(parameters)))
             .capabilities(Capability::CapabilityNamedIam)
             .send()

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    CheckId, ConfigError, DnsName, Endpoint, HostedZoneId, Period, Policy, Probe, RegionName, StackName, resolve,
+    CheckId, ConfigError, DnsName, Endpoint, HostedZoneId, MetricsBy, Notify, Period, Policy, Probe, RegionName,
+    StackName, resolve,
 };
 
 /// What a region's record sets answer.
@@ -160,6 +161,12 @@ pub struct Config {
     pub minute: Period,
     /// The services.
     pub services: Vec<Service>,
+    /// How metrics get to `CloudWatch`.
+    #[serde(default, skip_serializing_if = "MetricsBy::is_api")]
+    pub metrics: MetricsBy,
+    /// Who is told.
+    #[serde(default, skip_serializing_if = "Notify::is_nobody")]
+    pub notify: Notify,
     /// Set in a lab only: loopback may be probed, and time is scaled.
     pub lab: Option<LabExemption>,
 }

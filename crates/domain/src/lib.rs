@@ -7,6 +7,7 @@ mod config;
 mod event;
 mod file;
 mod name;
+mod notify;
 mod observation;
 mod period;
 pub mod place;
@@ -27,6 +28,7 @@ pub use file::config_schema;
 pub use name::{
     CheckId, DnsName, Epoch, HostedZoneId, NameError, ObserverName, PlanId, ProbeName, RegionName, Round, StackName,
 };
+pub use notify::{MetricsBy, Notify, Subscriber, SubscriberError};
 pub use observation::{
     Answering, Fault, OBSERVATION_FORMAT, Observation, Phases, ProbeReport, ProbeStatus, RegionView, Seen, Verdict,
 };

@@ -17,7 +17,9 @@ async fn handle(_: LambdaEvent<Value>) -> Result<Value, Error> {
     let controller = CONTROLLER.get_or_try_init(load).await?;
     let mut failures = Vec::new();
     let mut services = Vec::new();
-    for (service, look) in controller.services().iter().zip(controller.tick().await) {
+    let looks = controller.tick().await;
+    controller.publish(&looks).await;
+    for (service, look) in controller.services().iter().zip(looks) {
         match look {
             Ok(look) => {
                 services.push(json!({ "service": service.name, "phase": look.state.phase, "epoch": look.state.epoch }));
