@@ -49,8 +49,8 @@ fn what_is_deployed_again_is_what_runs(emulator: Emulator) {
     let updated = actions(&changed).iter().filter(|action| **action == "update").count();
     assert_eq!(
         (updated, actions(&changed).len()),
-        (4, 8),
-        "three observers, the control region, no bucket: {changed:#}"
+        (4, 9),
+        "three observers, the control region, no bucket, no alarm: {changed:#}"
     );
     assert_eq!(lab.aws().code(CONTROL_REGION, "pointsman-failover"), control, "nothing was changed");
     let arguments =

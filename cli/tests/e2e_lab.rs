@@ -30,10 +30,12 @@ fn every_command_works_on_a_lab(emulator: Emulator) {
     let lab = Lab::up(emulator, &scenario(), 4);
     only_one_lab_is_up(&lab);
     status_tells_where_things_stand(&lab);
+    alarms_and_the_dashboard_are_there(&lab, emulator);
     every_observer_can_be_asked_to_look(&lab);
     a_dry_run_changes_nothing(&lab);
     nobody_answers_so_nothing_is_done(&lab);
     an_order_is_carried_out_once(&lab);
+    the_switch_is_in_the_metrics(&lab);
     deploying_again_undoes_nothing(&lab);
     the_way_back(&lab);
     a_pause_holds_until_it_is_over(&lab);
@@ -78,6 +80,32 @@ fn status_tells_where_things_stand(lab: &Lab) {
         assert!(text.contains(word), "{word}: {text}");
     }
     assert_eq!(lab.answering(), Some(FIRST));
+}
+
+fn alarms_and_the_dashboard_are_there(lab: &Lab, emulator: Emulator) {
+    let service = lab.service();
+    let alarms = lab.aws().cloudwatch("Action=DescribeAlarms&AlarmNamePrefix=pointsman-");
+    let of_regions = [FIRST, OTHER].map(|region| format!("{service}-{region}-region-down"));
+    let of_service = ["failover-happened", "state-stale"].map(|kind| format!("{service}-{kind}"));
+    let of_observers = OBSERVERS.map(|observer| format!("{observer}-observer-silent"));
+    for alarm in of_regions.iter().chain(&of_service).chain(&of_observers) {
+        assert!(alarms.contains(&format!("<AlarmName>pointsman-{alarm}</AlarmName>")), "{alarm}: {alarms}");
+    }
+    // LocalStack accepts a dashboard and makes none.
+    if emulator == Emulator::Ministack {
+        let dashboard = lab.aws().cloudwatch("Action=GetDashboard&DashboardName=pointsman");
+        assert!(dashboard.contains("Where DNS points"), "{dashboard}");
+    }
+}
+
+/// What the alarms watch is sent.
+fn the_switch_is_in_the_metrics(lab: &Lab) {
+    for metric in ["Failovers", "QuorumMargin", "StateAge", "Answering"] {
+        until(&format!("metric {metric}"), seconds(60), || {
+            let found = lab.aws().cloudwatch(&format!("Action=ListMetrics&Namespace=Pointsman&MetricName={metric}"));
+            found.contains(&format!("<Value>{}</Value>", lab.service())).then_some(())
+        });
+    }
 }
 
 fn every_observer_can_be_asked_to_look(lab: &Lab) {
@@ -139,7 +167,7 @@ fn deploying_again_undoes_nothing(lab: &Lab) {
     let stacks: Vec<_> =
         deployed.stderr.lines().filter(|line| line.contains(" pointsman-") && line.contains(": ")).collect();
     let stacks: Vec<_> = stacks.into_iter().filter(|line| !line.ends_with(": runs")).collect();
-    assert_eq!(stacks.len(), 8, "four artifact buckets, three observers, one control: {deployed}");
+    assert_eq!(stacks.len(), 9, "four artifact buckets, three observers, one control, one watch: {deployed}");
     for line in stacks {
         assert!(line.ends_with(": no changes"), "{line}\n{deployed}");
     }

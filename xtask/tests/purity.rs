@@ -9,7 +9,7 @@ use std::{
 
 use serde::Deserialize;
 
-const PURE: [&str; 7] = ["anomaly", "domain", "decision", "route53", "scenario", "report", "simulation"];
+const PURE: [&str; 8] = ["anomaly", "domain", "decision", "monitoring", "route53", "scenario", "report", "simulation"];
 const IMPURE: [&str; 5] = ["tokio", "hyper", "rustls", "reqwest", "lambda_runtime"];
 const IMPURE_FAMILIES: [&str; 5] = ["aws-", "hickory-", "tokio-", "hyper-", "rustls-"];
 

@@ -158,7 +158,8 @@ fn price(config: &Config) -> String {
     let cost = report::cost::of(config);
     let head = format!("a month by the list prices of {} in {}:", cost.as_of, cost.region);
     let item = |(name, monthly): (&str, report::cost::Usd)| format!("  {:>9}  {name}", monthly.to_string());
-    let items = cost.items.iter().map(|it| (it.name.as_str(), it.monthly)).chain([("all of it", cost.monthly)]);
+    let sums = [("all of it", cost.monthly), ("all of it with rounds of 1 s", cost.with_fast_rounds)];
+    let items = cost.items.iter().map(|it| (it.name.as_str(), it.monthly)).chain(sums);
     [head].into_iter().chain(items.map(item)).collect::<Vec<_>>().join("\n")
 }
 

@@ -8,6 +8,7 @@ use decision::{Outcome, Tally, explain};
 use domain::{
     Anomaly, Epoch, HoldReason, Mode, ObserverName, Paused, Phase, RegionName, RegionPhase, Service, Verdict,
 };
+use futures::future::try_join_all;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -52,13 +53,14 @@ struct RegionStatus {
 pub(crate) async fn run(global: &Global, args: &args::Status, printer: &Printer) -> Result<exit::Code, CliError> {
     let target = Target::load(global, printer).await?;
     let (_, controller) = target.controller().await?;
-    let mut all = Vec::new();
-    for service in controller.services() {
+    let controller = &controller;
+    let looks = controller.services().iter().map(|service| async move {
         let look = controller.look(service).await?;
         let now = Timestamp::now();
         let explanation = if args.explain { explain(service, &look.state, &look.evidence, now) } else { Vec::new() };
-        all.push(ServiceStatus { explanation, ..status(service, &look, now) });
-    }
+        Ok::<_, CliError>(ServiceStatus { explanation, ..status(service, &look, now) })
+    });
+    let all = try_join_all(looks).await?;
     printer.result(&all, || all.iter().map(text).collect::<Vec<_>>().join("\n"));
     let healthy = |one: &ServiceStatus| {
         one.active.is_some() && one.regions.values().all(|region| region.phase == RegionPhase::Healthy)

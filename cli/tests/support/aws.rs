@@ -77,6 +77,16 @@ impl Aws {
         serde_json::from_slice(&found.body).unwrap()
     }
 
+    /// What the control region's CloudWatch answers to a query.
+    pub(crate) fn cloudwatch(&self, query: &str) -> String {
+        let headers = [("Content-Type", "application/x-www-form-urlencoded")];
+        let body = format!("{query}&Version=2010-08-01");
+        let found = self.call("POST", "/", ("monitoring", CONTROL_REGION), &headers, body.as_bytes());
+        let said = String::from_utf8_lossy(&found.body).into_owned();
+        assert_eq!(found.status, 200, "{query}: {said}");
+        said
+    }
+
     /// The hash of the code that a function runs.
     pub(crate) fn code(&self, region: &str, function: &str) -> String {
         let path = format!("/2015-03-31/functions/{function}/configuration");

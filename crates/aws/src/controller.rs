@@ -10,6 +10,7 @@ mod people;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Mutex,
+    time::Duration,
 };
 
 use decision::{Decision, Evidence, NativeHealth, Outcome};
@@ -18,6 +19,7 @@ use domain::{
 };
 use futures::future::{OptionFuture, join_all};
 use jiff::Timestamp;
+use monitoring::Batch;
 use probe::Prober;
 
 use crate::{
@@ -28,6 +30,7 @@ use crate::{
     lags::{Lags, at_best, lags_matter},
     native::native_matters,
     notify::Notifier,
+    report::Cloudwatch,
     store::{Store, StoreError, Version},
     switch::{Switch, SwitchError},
 };
@@ -36,6 +39,9 @@ use crate::{
 const RACES: usize = 4;
 /// What a change batch takes at most when all is well.
 const HEAD_START: Period = Period::seconds(3);
+
+/// `CloudWatch` is not waited for longer, so that a tick ends.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Why a look at a service failed; the next one begins where this one stopped.
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +117,7 @@ pub struct Controller {
     lags: Lags,
     prober: Prober,
     notifier: Option<Notifier>,
+    cloudwatch: Cloudwatch,
     /// When people were last told that a service's state can't be had: looks are many.
     cried: Mutex<BTreeMap<DnsName, Timestamp>>,
 }
@@ -126,6 +133,7 @@ impl Controller {
             lags: Lags::new(&function.session, function.deployment.config.speed()),
             prober: Prober::new(&function.deployment.config)?,
             notifier: function.topic.clone().map(|topic| Notifier::new(&function.session, control, topic)),
+            cloudwatch: Cloudwatch::new(&function.session, &function.deployment.config),
             observers: function.deployment.config.observers.iter().map(ObserverName::from).collect(),
             deployment: function.deployment.clone(),
             hash: function.hash.clone(),
@@ -143,6 +151,26 @@ impl Controller {
     pub async fn tick(&self) -> Vec<Result<Look, TickError>> {
         let gatherings = Gatherings::of(self.services());
         join_all(self.services().iter().map(|service| self.advance_with(service, gatherings.seat(service)))).await
+    }
+
+    /// Tells `CloudWatch` what a tick saw. Its patience is short: the next tick tells it again.
+    pub async fn publish(&self, looks: &[Result<Look, TickError>]) {
+        let now = Timestamp::now();
+        let mut batch = Batch::default();
+        for (service, look) in self.services().iter().zip(looks) {
+            match look {
+                Ok(Look { state, decision, evidence }) => {
+                    monitoring::of_look(&mut batch, service, state, evidence, decision.as_ref(), now);
+                }
+                Err(error) if error.of_route53().is_some() => monitoring::of_failure(&mut batch, service, now),
+                Err(_) => {}
+            }
+        }
+        match tokio::time::timeout(PATIENCE, self.cloudwatch.send(&mut batch)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "this tick's metrics are lost"),
+            Err(_) => tracing::warn!("this tick's metrics are lost: CloudWatch did not answer in time"),
+        }
     }
 
     /// Advances a service by at most one step.

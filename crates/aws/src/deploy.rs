@@ -266,6 +266,9 @@ pub async fn deploy(
     }));
     uploaded.await.into_iter().collect::<Result<(), _>>().map_err(halfway(checked))?;
     regions::apply(session, names, &wanted.functions, progress).await?;
+    let watched = wanted.watch.apply(session, progress).await;
+    watched
+        .map_err(halfway("every region has the new version; alarms, dashboard and subscriptions are what they were"))?;
 
     let store = Store::new(session, names, &config.control_region);
     let records = async {

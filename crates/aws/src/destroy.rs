@@ -31,6 +31,7 @@ pub async fn destroy(
 ) -> Result<(), DeployError> {
     let control = &config.control_region;
     let watch = |news| progress(Progress::from(news));
+    Stacks::new(session, control, &watch).delete(&names.stack("watch")).await?;
     // The functions first, so that none writes into a bucket that is being emptied.
     let observers = try_join_all(config.observers.iter().map(|region| {
         let watch = &watch;

@@ -44,7 +44,7 @@ pub use preflight::{
     Finding, FindingStatus, TestMessage, data_preflight, preflight, published_preflight, quick_preflight,
 };
 pub use remote::{RemoteError, check_remote};
-pub use report::{Bus, Cloudwatch, Metrics};
+pub use report::{Bus, Cloudwatch};
 pub use schedules::{Probing, set_probing};
 pub use session::{Session, SessionOptions};
 pub use stacks::{Applied, Recovery, ResourceChange, ResourceEvent, StackAction, StackError, Way};

@@ -1,21 +1,21 @@
-//! What a checker reports besides its observations: change events and metrics.
-
-use std::collections::BTreeMap;
+//! What the functions report: change events and metrics.
 
 use aws_sdk_cloudwatch::{
     primitives::DateTime,
-    types::{Dimension, MetricDatum, StandardUnit, StatisticSet},
+    types::{Dimension, MetricDatum, StandardUnit},
 };
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
-use domain::{
-    Anomaly, ChangeEvent, DnsName, EVENT_DETAIL_TYPE, EVENT_SOURCE, Observation, ProbeStatus, RegionName, Verdict,
-};
+use domain::{ChangeEvent, Config, EVENT_DETAIL_TYPE, EVENT_SOURCE, MetricsBy, RegionName};
+use monitoring::{Batch, Datum, NAMESPACE};
 
 use crate::{
     Session,
     error::{AwsError, failed},
     names::Names,
 };
+
+/// `PutMetricData` takes 1,000 of them and 1 MB, to which data of 150 values come first.
+const DATA_A_CALL: usize = 200;
 
 /// The control region's bus, written to directly: EventBridge needs no forwarding then.
 #[derive(Debug, Clone)]
@@ -51,119 +51,57 @@ impl Bus {
     }
 }
 
-/// Metrics of one invocation, gathered and sent in one call.
-#[derive(Debug, Default)]
-pub struct Metrics {
-    sets: BTreeMap<(DnsName, RegionName, Metric), Summary>,
-}
-
-/// A metric in namespace `Pointsman`, by service and region.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Metric {
-    /// 1 for a probe that is as expected, else 0.
-    Success,
-    /// Milliseconds, whole probe, those that succeed.
-    Latency,
-    /// 1 for a round in which an observer says down, else 0.
-    Down,
-    /// How unusual a round is, from 0 to 1.
-    AnomalyScore,
-}
-
-impl Metric {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Success => "Success",
-            Self::Latency => "Latency",
-            Self::Down => "Down",
-            Self::AnomalyScore => "AnomalyScore",
-        }
-    }
-
-    const fn unit(self) -> StandardUnit {
-        match self {
-            Self::Success | Self::Down | Self::AnomalyScore => StandardUnit::None,
-            Self::Latency => StandardUnit::Milliseconds,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Summary {
-    count: f64,
-    sum: f64,
-    min: f64,
-    max: f64,
-}
-
-impl Metrics {
-    /// Adds a round.
-    pub fn add(&mut self, observation: &Observation) {
-        for (region, view) in &observation.regions {
-            let mut put = |metric, value| self.put(&observation.service, region, metric, value);
-            put(Metric::Down, f64::from(u8::from(view.verdict == Verdict::Down)));
-            if let Some(score) = view.anomaly.as_ref().and_then(Anomaly::score) {
-                put(Metric::AnomalyScore, score);
-            }
-            for probe in &view.probes {
-                let failed = probe.status == ProbeStatus::Failed;
-                put(Metric::Success, f64::from(u8::from(!failed)));
-                if let (false, Some(total)) = (failed, probe.phases_ms.total) {
-                    put(Metric::Latency, total);
-                }
-            }
-        }
-    }
-
-    fn put(&mut self, service: &DnsName, region: &RegionName, metric: Metric, value: f64) {
-        let none = Summary { count: 0.0, sum: 0.0, min: f64::INFINITY, max: f64::NEG_INFINITY };
-        let set = self.sets.entry((service.clone(), region.clone(), metric)).or_insert(none);
-        set.count += 1.0;
-        set.sum += value;
-        set.min = set.min.min(value);
-        set.max = set.max.max(value);
-    }
-
-    /// Sends what was gathered to the checker's own region, in one call of at most 1,000 metrics, and forgets it.
-    pub async fn send(&mut self, cloudwatch: &Cloudwatch) -> Result<(), AwsError> {
-        let sets = std::mem::take(&mut self.sets);
-        if sets.is_empty() {
-            return Ok(());
-        }
-        let now = DateTime::from(std::time::SystemTime::now());
-        let data = sets.into_iter().take(1_000).map(|((service, region, metric), set)| {
-            let values =
-                StatisticSet::builder().sample_count(set.count).sum(set.sum).minimum(set.min).maximum(set.max).build();
-            let dimension = |name: &str, value: &str| Dimension::builder().name(name).value(value).build();
-            MetricDatum::builder()
-                .metric_name(metric.name())
-                .unit(metric.unit())
-                .timestamp(now)
-                .dimensions(dimension("Service", service.as_str()))
-                .dimensions(dimension("Region", region.as_str()))
-                .statistic_values(values)
-                .build()
-        });
-        cloudwatch
-            .0
-            .put_metric_data()
-            .namespace("Pointsman")
-            .set_metric_data(Some(data.collect()))
-            .send()
-            .await
-            .map_err(failed("PutMetricData"))?;
-        Ok(())
-    }
-}
-
-/// `CloudWatch` of one region.
+/// `CloudWatch` of the control region, or the log that it reads metrics from.
 #[derive(Debug, Clone)]
-pub struct Cloudwatch(aws_sdk_cloudwatch::Client);
+pub struct Cloudwatch {
+    client: aws_sdk_cloudwatch::Client,
+    by: MetricsBy,
+}
 
 impl Cloudwatch {
     /// Makes no call.
     #[must_use]
-    pub fn new(session: &Session, region: &RegionName) -> Self {
-        Self(session.cloudwatch(region))
+    pub fn new(session: &Session, config: &Config) -> Self {
+        Self { client: session.cloudwatch(&config.control_region), by: config.metrics }
     }
+
+    /// Sends what was gathered, in as few calls as may be, and forgets it.
+    pub async fn send(&self, batch: &mut Batch) -> Result<(), AwsError> {
+        let data = batch.take();
+        if self.by == MetricsBy::Emf {
+            print_lines(&monitoring::documents(&data));
+            return Ok(());
+        }
+        for data in data.chunks(DATA_A_CALL) {
+            self.client
+                .put_metric_data()
+                .namespace(NAMESPACE)
+                .set_metric_data(Some(data.iter().map(to_sdk).collect()))
+                .send()
+                .await
+                .map_err(failed("PutMetricData"))?;
+        }
+        Ok(())
+    }
+}
+
+/// Lines of a function's log are what it prints.
+#[expect(clippy::print_stdout, reason = "the log of a function is its standard output")]
+fn print_lines(documents: &[serde_json::Value]) {
+    for document in documents {
+        println!("{document}");
+    }
+}
+
+fn to_sdk(datum: &Datum) -> MetricDatum {
+    let Datum { series, at, values } = datum;
+    let dimension = |(name, value): (&str, &str)| Dimension::builder().name(name).value(value).build();
+    MetricDatum::builder()
+        .metric_name(series.metric.name())
+        .unit(StandardUnit::from(series.metric.unit().as_str()))
+        .timestamp(DateTime::from_millis(at.as_millisecond()))
+        .set_dimensions(Some(series.subject.dimensions().into_iter().map(dimension).collect()))
+        .set_values(Some(values.iter().map(|(value, _)| *value).collect()))
+        .set_counts(Some(values.iter().map(|(_, count)| *count).collect()))
+        .build()
 }

@@ -69,13 +69,24 @@ pub(crate) enum StackNews {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Template {
     body: String,
+    /// Where it lies, too long for a call.
+    url: Option<String>,
     parameters: Vec<Parameter>,
 }
 
 impl Template {
     pub(crate) fn new(body: String, parameters: impl IntoIterator<Item = (&'static str, String)>) -> Self {
         let parameter = |(key, value)| Parameter::builder().parameter_key(key).parameter_value(value).build();
-        Self { body, parameters: parameters.into_iter().map(parameter).collect() }
+        Self { body, url: None, parameters: parameters.into_iter().map(parameter).collect() }
+    }
+
+    /// `CloudFormation` reads it from there.
+    pub(crate) fn stored(self, url: String) -> Self {
+        Self { url: Some(url), ..self }
+    }
+
+    fn in_call(&self) -> Option<String> {
+        self.url.is_none().then(|| self.body.clone())
     }
 
     pub(crate) fn body(&self) -> &str {
@@ -138,7 +149,8 @@ impl<'a> Stacks<'a> {
         self.cloudformation
             .create_stack()
             .stack_name(stack)
-            .template_body(&wanted.body)
+            .set_template_body(wanted.in_call())
+            .set_template_url(wanted.url.clone())
             .set_parameters(Some(wanted.parameters.clone()))
             .capabilities(Capability::CapabilityNamedIam)
             .send()
@@ -154,7 +166,8 @@ impl<'a> Stacks<'a> {
             .cloudformation
             .update_stack()
             .stack_name(stack)
-            .template_body(&wanted.body)
+            .set_template_body(wanted.in_call())
+            .set_template_url(wanted.url.clone())
             .set_parameters(Some(wanted.parameters.clone()))
             .capabilities(Capability::CapabilityNamedIam)
             .send()
@@ -203,7 +216,7 @@ impl<'a> Stacks<'a> {
         let asked = self.cloudformation.get_template().stack_name(stack).template_stage(TemplateStage::Original);
         let template = asked.send().await.map_err(failed("GetTemplate"))?;
         let body = template.template_body.unwrap_or_default();
-        Ok(Some(Template { body, parameters: found.parameters.unwrap_or_default() }))
+        Ok(Some(Template { body, url: None, parameters: found.parameters.unwrap_or_default() }))
     }
 
     /// Waits until nothing is under way in a stack; how it stands then, `None` when it does not exist.

@@ -34,7 +34,7 @@ pub use decide::{Decision, Outcome, decide};
 pub use evidence::{AlarmState, Evidence, Hearing, NativeHealth, Sighting, Silence};
 pub use execution::{Action, Event, acknowledge, next, note, settle, take};
 pub use explain::explain;
-pub use observe::{Measured, alerts, follow, leave_alerts_to, needs_event, needs_write, verdict};
+pub use observe::{Measured, alerts, follow, is_quiet, leave_alerts_to, needs_event, needs_write, verdict};
 pub use order::{Order, may_force, order};
 pub use records::{RecordsError, change_batch, fence_in, fence_set, is_ours, names, record_sets, slots_in, target_of};
 pub use tally::{Signal, Tally, Vote, down_after};

@@ -141,6 +141,12 @@ pub fn needs_event(previous: Option<&Observation>, current: &Observation, policy
         || previous.is_some_and(|previous| previous.answering != current.answering)
 }
 
+/// Whether nothing is the matter: every region is up, and the zone's servers agree on one of them.
+#[must_use]
+pub fn is_quiet(observation: &Observation) -> bool {
+    observation.answering.region().is_some() && observation.regions.values().all(|view| view.verdict == Verdict::Up)
+}
+
 /// Whether the observation must be written, even where no event is due: a change, something unusual, or `keep_alive` since
 /// the last.
 #[must_use]

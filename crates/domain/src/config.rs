@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    CheckId, ConfigError, DnsName, Endpoint, HostedZoneId, Metric, Period, Policy, Probe, RegionName, ReplicationLag,
-    StackName, Vpc,
+    CheckId, ConfigError, DnsName, Endpoint, HostedZoneId, Metric, MetricsBy, Notify, Period, Policy, Probe,
+    RegionName, ReplicationLag, StackName, Vpc,
     place::{
         Problems,
         Segment::{Index, Key},
@@ -257,6 +257,12 @@ pub struct Config {
     pub minute: Period,
     /// The services.
     pub services: Vec<Service>,
+    /// How metrics get to `CloudWatch`.
+    #[serde(default, skip_serializing_if = "MetricsBy::is_api")]
+    pub metrics: MetricsBy,
+    /// Who is told.
+    #[serde(default, skip_serializing_if = "Notify::is_nobody")]
+    pub notify: Notify,
     /// Set in a lab only: loopback may be probed, and time is scaled.
     pub lab: Option<LabExemption>,
 }

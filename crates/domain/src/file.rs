@@ -9,8 +9,8 @@ use schemars::{JsonSchema, Schema, schema_for};
 use serde::Deserialize;
 
 use crate::{
-    AnomalyUse, CheckId, DnsName, Failback, HostedZoneId, InsufficientData, Limits, Mode, NativeReturn, Period, Preset,
-    ProbeName, Rate, RegionName, Share, StackName, Statistic, TimeUnit, VerdictAs, Vpc,
+    AnomalyUse, CheckId, DnsName, Failback, HostedZoneId, InsufficientData, Limits, MetricsBy, Mode, NativeReturn,
+    Notify, Period, Preset, ProbeName, Rate, RegionName, Share, StackName, Statistic, TimeUnit, VerdictAs, Vpc,
 };
 
 /// The JSON schema of `pointsman.toml`.
@@ -36,6 +36,12 @@ pub(crate) struct ConfigFile {
     /// DNS servers that the probes ask, with or without a port. Default: the system's.
     #[serde(default)]
     pub(crate) resolvers: Vec<String>,
+    /// How metrics get to `CloudWatch`: `api`, or `emf` in the functions' log lines. Default `api`.
+    #[serde(default)]
+    pub(crate) metrics: MetricsBy,
+    /// Who is told.
+    #[serde(default)]
+    pub(crate) notify: Notify,
     /// The services.
     pub(crate) service: Vec<ServiceFile>,
     /// Written by a lab only: what AWS would not allow.

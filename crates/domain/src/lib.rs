@@ -8,6 +8,7 @@ mod event;
 mod file;
 mod metric;
 mod name;
+mod notify;
 mod observation;
 mod period;
 pub mod place;
@@ -31,6 +32,7 @@ pub use name::{
     CheckId, DnsName, Epoch, HostedZoneId, NameError, ObserverName, PlanId, ProbeName, RegionName, Round,
     SecurityGroupId, StackName, SubnetId,
 };
+pub use notify::{MetricsBy, Notify, Subscriber, SubscriberError};
 pub use observation::{
     Answering, Fault, OBSERVATION_FORMAT, Observation, Phases, ProbeReport, ProbeStatus, RegionView, Seen, Verdict,
 };

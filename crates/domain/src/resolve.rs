@@ -61,6 +61,8 @@ impl ConfigFile {
             resolvers,
             minute: Period::seconds(60),
             services,
+            metrics: self.metrics,
+            notify: self.notify,
             lab: None,
         };
         Some(match lab {

@@ -105,13 +105,18 @@ impl Prober {
     /// Every probe of every region of a service at once, each bounded by the policy's time-out as a whole.
     /// Waiting for a free socket does not count against it.
     pub async fn round(&self, service: &Service) -> RoundReports {
+        let (regions, answering) = join(self.regions(service), self.answering(service)).await;
+        RoundReports { regions, answering }
+    }
+
+    /// The same without asking where the zone points.
+    pub async fn regions(&self, service: &Service) -> BTreeMap<RegionName, Vec<ProbeReport>> {
         let limit = service.policy.timeout;
         let regions = service.regions.iter().map(|region| async move {
             let reports = service.probes.iter().map(|probe| self.probe(region, probe, limit));
             (region.name.clone(), join_all(reports).await)
         });
-        let (regions, answering) = join(join_all(regions), self.answering(service)).await;
-        RoundReports { regions: regions.into_iter().collect(), answering }
+        join_all(regions).await.into_iter().collect()
     }
 
     async fn probe(&self, region: &Region, probe: &Probe, limit: Period) -> ProbeReport {

@@ -3,25 +3,27 @@
 mod prices;
 mod usage;
 
-use std::{collections::BTreeSet, fmt};
+use std::fmt;
 
-use domain::Config;
+use domain::{Config, MetricsBy, Period};
+use monitoring::{Kept, Metric, QUIET, alarms, composites, dashboards, metrics_kept};
 use serde::{Deserialize, Serialize};
 
 use prices::{Assumed, Prices, Shares, TABLE};
 use usage::{Checks, Month};
 
-/// Both functions' memory in GB, as in `infra/*.yaml`.
-const FUNCTION_GB: f64 = 0.25;
-/// Metrics that a checker keeps of each region of each service, the anomaly score apart.
-const METRICS: f64 = 3.0;
+/// The functions' memory in GB, as in `infra/*.yaml`.
+const CHECKER_GB: f64 = 0.125;
+const FAILOVER_GB: f64 = 0.25;
+/// What a metric's line of a log takes, where metrics go that way.
+const LOG_KB_A_METRIC: f64 = 0.25;
 /// Of a region an observer writes what it has learned no more often: a week's history has so many rounds at most.
 const ROUNDS_KEPT_A_WEEK: f64 = 2_048.0;
 const MINUTES_A_WEEK: f64 = 7.0 * 1_440.0;
 /// An observation is written at least this often, in seconds.
 const KEEP_ALIVE_S: f64 = 30.0;
-/// At its beginning a checker reads its predecessor's last observation, at its end its successor's first.
-const READS_AN_INVOCATION: f64 = 2.0;
+/// At its beginning a checker reads its predecessor's last observation, at its end it looks for its successor's first.
+const READS_AN_INVOCATION: f64 = 3.5;
 
 /// US dollars, in whole cents.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -78,6 +80,8 @@ pub struct Cost {
     pub items: Vec<Item>,
     /// Their sum.
     pub monthly: Usd,
+    /// The same with rounds of a second.
+    pub with_fast_rounds: Usd,
     /// Ways to keep a second region of the service ready.
     pub standby: Vec<Standby>,
     /// What the model takes for granted, a sentence each.
@@ -118,11 +122,24 @@ pub fn of(config: &Config) -> Cost {
     Cost {
         as_of: as_of.clone(),
         region: region.clone(),
-        monthly: items.iter().map(|item| item.monthly).sum(),
+        monthly: sum(&items),
+        with_fast_rounds: sum(&self::items(&fast(config))),
         items,
         standby: strategies(standby, assumed),
         assumptions: assumptions(assumed, standby),
     }
+}
+
+fn sum(items: &[Item]) -> Usd {
+    items.iter().map(|item| item.monthly).sum()
+}
+
+/// The same deployment with rounds of a second.
+fn fast(config: &Config) -> Config {
+    let mut fast = config.clone();
+    let second = Period::seconds(1).scaled(config.speed());
+    fast.services.iter_mut().for_each(|service| service.policy.interval = second);
+    fast
 }
 
 /// US dollars a call, by list price.
@@ -147,22 +164,80 @@ pub(crate) fn per_call(scope: &str, operation: &str) -> Option<PerCall> {
     }))
 }
 
-/// Each observer's metric of each region, what it has learned in S3, and the service's phase, which it reads each minute.
-fn anomaly_score(month: &Month, observers: usize, services: usize) -> Item {
+/// What each observer has learned in S3, the service's phase, which it reads each minute, and the metrics of the score.
+fn anomaly_score(config: &Config, month: &Month) -> Item {
     let Prices { s3, cloudwatch, .. } = &*TABLE;
-    let of_a_region = cloudwatch.metric + month.minutes / MINUTES_A_WEEK * ROUNDS_KEPT_A_WEEK / 1e3 * s3.thousand_puts;
+    let (observers, services) = (config.observers.len(), config.services.len());
+    let of_a_region = month.minutes / MINUTES_A_WEEK * ROUNDS_KEPT_A_WEEK / 1e3 * s3.thousand_puts;
     let of_a_service = if month.scored > 0 { month.minutes / 1e3 * s3.thousand_gets } else { 0.0 };
-    let dollars = (of_a_region * month.scored as f64 + of_a_service * services as f64) * observers as f64;
+    let learned = (of_a_region * month.scored as f64 + of_a_service * services as f64) * observers as f64;
+    let metrics = metrics_kept(config, |metric| metric == Metric::AnomalyScore);
     Item {
         name: "Anomaly score".to_owned(),
         how: format!(
-            "{} × {}: a metric, S3 writes of what is learned, a read of the phase each minute",
+            "{}; {} × {}: S3 writes of what is learned, a read of the phase each minute",
+            plural(metrics, "metric"),
             plural(month.scored, "region"),
             plural(observers, "observer")
         ),
         source: cloudwatch.source.clone(),
-        monthly: dollars.into(),
+        monthly: (learned + metrics as f64 * cloudwatch.metric).into(),
     }
+}
+
+/// Metrics, what takes them there, alarms and dashboards.
+fn watching(config: &Config, month: &Month) -> Vec<Item> {
+    let Prices { cloudwatch, assumed, .. } = &*TABLE;
+    let item = |name: &str, how: String, dollars: f64| Item {
+        name: name.to_owned(),
+        how,
+        source: cloudwatch.source.clone(),
+        monthly: dollars.into(),
+    };
+    let kept = metrics_kept(config, |metric| metric != Metric::AnomalyScore);
+    let sparse: usize = sparse_metrics().map(|metric| metric.subjects(config).len()).sum();
+    let now_and_then = sparse as f64 * assumed.incident_hours / f64::from(assumed.hours_a_month);
+    let alarms = alarms(config);
+    let composites = composites(config, &alarms).len();
+    let dashboards = dashboards(config, "").len();
+    vec![
+        item(
+            "CloudWatch: metrics",
+            format!("{kept} all the time, {sparse} in {} h a month", assumed.incident_hours),
+            (kept as f64 + now_and_then) * cloudwatch.metric,
+        ),
+        sending(config, month, kept),
+        item(
+            "CloudWatch: alarms",
+            format!("{}, {} that pages", plural(alarms.len(), "alarm"), plural(composites, "composite")),
+            alarms.len() as f64 * cloudwatch.alarm + composites as f64 * cloudwatch.composite,
+        ),
+        item("CloudWatch: dashboard", plural(dashboards, "dashboard"), dashboards as f64 * cloudwatch.dashboard),
+    ]
+}
+
+fn sending(config: &Config, month: &Month, metrics: usize) -> Item {
+    let cloudwatch = &TABLE.cloudwatch;
+    let observers = config.observers.len() as f64;
+    let (name, how, dollars) = match config.metrics {
+        MetricsBy::Api => (
+            "CloudWatch: PutMetricData",
+            "a call a minute of the failover function, one in five minutes of each observer".to_owned(),
+            (month.minutes * (1.0 + observers / (QUIET.as_secs_f64() / 60.0)) + month.incident_rounds * observers)
+                / 1e3
+                * cloudwatch.thousand_requests,
+        ),
+        MetricsBy::Emf => (
+            "CloudWatch: metrics in logs",
+            format!("{LOG_KB_A_METRIC} kB a metric and minute"),
+            month.minutes * metrics as f64 * LOG_KB_A_METRIC / 1e6 * cloudwatch.log_gb,
+        ),
+    };
+    Item { name: name.to_owned(), how, source: cloudwatch.source.clone(), monthly: dollars.into() }
+}
+
+fn sparse_metrics() -> impl Iterator<Item = Metric> {
+    Metric::ALL.into_iter().filter(|metric| metric.kept() == Kept::Sparsely)
 }
 
 fn items(config: &Config) -> Vec<Item> {
@@ -177,23 +252,22 @@ fn items(config: &Config) -> Vec<Item> {
     let (observers, services) = (config.observers.len(), config.services.len());
     let checks = config.services.iter().map(|service| Checks::of(service, route53));
     let checks = checks.fold(Checks::default(), Checks::and);
-    let zones = config.services.iter().map(|service| &service.hosted_zone).collect::<BTreeSet<_>>().len();
-    vec![
+    let mut items = vec![
         item(
             "Lambda: checkers",
             format!(
-                "{} × 256 MB arm64, which run all the time: {:.1} s begun each minute",
+                "{} × 128 MB arm64, which run all the time: {:.1} s begun each minute",
                 plural(observers, "observer"),
                 month.checker_s
             ),
             &lambda.source,
-            month.minutes * observers as f64 * month.checker_s * FUNCTION_GB * lambda.gb_second,
+            month.minutes * observers as f64 * month.checker_s * CHECKER_GB * lambda.gb_second,
         ),
         item(
             "Lambda: failover",
             format!("a tick a minute of {} s, 256 MB arm64", assumed.tick_seconds),
             &lambda.source,
-            month.minutes * assumed.tick_seconds * FUNCTION_GB * lambda.gb_second,
+            month.minutes * assumed.tick_seconds * FAILOVER_GB * lambda.gb_second,
         ),
         item(
             "Lambda: requests",
@@ -224,19 +298,7 @@ fn items(config: &Config) -> Vec<Item> {
             month.minutes * services as f64 * (1.0 + observers as f64 * (1.0 + READS_AN_INVOCATION)) / 1e3
                 * s3.thousand_gets,
         ),
-        item(
-            "CloudWatch: metrics",
-            format!("{METRICS} metrics × {} × {}", plural(month.regions, "region"), plural(observers, "observer")),
-            &cloudwatch.source,
-            METRICS * (month.regions * observers) as f64 * cloudwatch.metric,
-        ),
-        anomaly_score(&month, observers, services),
-        item(
-            "CloudWatch: PutMetricData",
-            "one call a minute of each observer".to_owned(),
-            &cloudwatch.source,
-            month.minutes * observers as f64 / 1e3 * cloudwatch.thousand_requests,
-        ),
+        anomaly_score(config, &month),
         item(
             "CloudWatch: logs",
             format!("{} kB an invocation", assumed.log_kb_an_invocation),
@@ -244,10 +306,12 @@ fn items(config: &Config) -> Vec<Item> {
             month.minutes * (observers + 1) as f64 * assumed.log_kb_an_invocation / 1e6 * cloudwatch.log_gb,
         ),
         item("Route 53: health checks", checks.to_string(), &route53.source, checks.dollars),
-        item("Route 53: hosted zone", plural(zones, "zone"), &route53.source, zones as f64 * route53.zone),
         item(
             "Route 53: queries of the observers",
-            format!("each round asks all {} servers of the zone, for each record type", assumed.name_servers),
+            format!(
+                "all {} servers of the zone, for each record type, once in {KEEP_ALIVE_S} s or a round",
+                assumed.name_servers
+            ),
             &route53.source,
             month.queries * observers as f64 / 1e6 * route53.million_queries,
         ),
@@ -263,7 +327,9 @@ fn items(config: &Config) -> Vec<Item> {
             &sns.source,
             f64::from(assumed.switches_a_month) / 1e5 * sns.hundred_thousand_emails,
         ),
-    ]
+    ];
+    items.extend(watching(config, &month));
+    items
 }
 
 fn strategies(shares: &Shares, assumed: &Assumed) -> Vec<Standby> {
@@ -296,6 +362,7 @@ fn strategies(shares: &Shares, assumed: &Assumed) -> Vec<Standby> {
 fn assumptions(assumed: &Assumed, shares: &Shares) -> Vec<String> {
     let percent = |share: f64| (share * 100.0).round();
     vec![
+        "the hosted zone is there without Pointsman".to_owned(),
         format!("a month has {} h; no free tier, discount or tax is counted", assumed.hours_a_month),
         format!(
             "incidents and drills last {} h a month together; the adaptive standby is at full size for as long",

@@ -6,12 +6,13 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use aws::{Baselines, Bus, Cloudwatch, Function, Metrics, StartError, Store};
+use aws::{Baselines, Bus, Cloudwatch, Function, StartError, Store};
 use decision::Measured;
 use domain::{ChangeEvent, Observation, ObserverName, Period, Round, Service};
 use futures::future::join_all;
 use jiff::Timestamp;
-use probe::Prober;
+use monitoring::Batch;
+use probe::{Prober, RoundReports};
 
 /// Observations are written at least this often, however quiet it is.
 const KEEP_ALIVE: Period = Period::seconds(30);
@@ -25,6 +26,8 @@ pub(crate) struct Checker {
     baselines: Baselines,
     bus: Bus,
     cloudwatch: Cloudwatch,
+    /// Kept from one invocation to the next: what is quiet is sent together.
+    metrics: Mutex<Batch>,
 }
 
 impl Checker {
@@ -40,7 +43,8 @@ impl Checker {
             prober: Prober::new(&function.deployment.config)?
                 .bound_to(function.deployment.config.source(&function.region)),
             bus: Bus::new(&function.session, &function.names, control),
-            cloudwatch: Cloudwatch::new(&function.session, &function.region),
+            cloudwatch: Cloudwatch::new(&function.session, &function.deployment.config),
+            metrics: Mutex::default(),
             function,
         })
     }
@@ -61,34 +65,39 @@ impl Checker {
         .await
     }
 
-    /// Rounds of every service, each at its own interval; then the metrics of all, in one call.
+    /// Rounds of every service, each at its own interval; then the metrics of all, if they are due.
     pub(crate) async fn watch(&self, request: &str) {
         let invocation = &invocation(Timestamp::now(), request);
-        let metrics = Mutex::new(Metrics::default());
         let services = &self.function.deployment.config.services;
-        join_all(services.iter().map(|service| self.watch_one(service, invocation, &metrics))).await;
-        let mut metrics = metrics.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = metrics.send(&self.cloudwatch).await {
-            tracing::warn!(%error, "this minute's metrics are lost");
+        join_all(services.iter().map(|service| self.watch_one(service, invocation))).await;
+        let mut due = {
+            let mut metrics = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
+            if !metrics.is_due(Timestamp::now()) {
+                return;
+            }
+            std::mem::take(&mut *metrics)
+        };
+        if let Err(error) = self.cloudwatch.send(&mut due).await {
+            tracing::warn!(%error, "the latest metrics are lost");
         }
     }
 
-    async fn watch_one(&self, service: &Service, invocation: &str, metrics: &Mutex<Metrics>) {
+    async fn watch_one(&self, service: &Service, invocation: &str) {
         let started = Instant::now();
         // What the baselines need is never waited for; what it has begun goes on through the rounds, so that a slow store is
         // not asked for the same again and again.
         tokio::select! {
-            () = self.go_on(service, invocation, started, metrics) => {}
+            () = self.go_on(service, invocation, started) => {}
             never = self.keep_baselines(service, started) => match never {},
         }
     }
 
-    async fn go_on(&self, service: &Service, invocation: &str, started: Instant, metrics: &Mutex<Metrics>) {
+    async fn go_on(&self, service: &Service, invocation: &str, started: Instant) {
         let minute = self.function.deployment.config.minute.0;
         let mut watch = Watch::begin(self, service, invocation).await;
         loop {
             let observation = watch.round().await;
-            metrics.lock().unwrap_or_else(PoisonError::into_inner).add(&observation);
+            self.metrics.lock().unwrap_or_else(PoisonError::into_inner).observe(&observation);
             // Between two rounds, where it delays no probe.
             self.baselines.fit(service);
             let next = until_next_round(service.policy.interval.0);
@@ -96,8 +105,7 @@ impl Checker {
             if started.elapsed() + next > minute * 3 / 2 {
                 return;
             }
-            tokio::time::sleep(next).await;
-            if started.elapsed() >= minute && watch.is_succeeded().await {
+            if watch.is_succeeded_within(next, minute.saturating_sub(started.elapsed())).await {
                 return;
             }
         }
@@ -118,6 +126,8 @@ struct Watch<'a> {
     invocation: &'a str,
     previous: Option<Observation>,
     written: Option<Observation>,
+    /// When the zone's name servers were asked last, by this invocation.
+    asked: Option<Instant>,
 }
 
 impl<'a> Watch<'a> {
@@ -128,16 +138,23 @@ impl<'a> Watch<'a> {
             tracing::warn!(%error, "streaks begin anew");
             None
         });
-        Self { checker, service, invocation, previous: previous.map(|sighting| sighting.observation), written: None }
+        Self {
+            checker,
+            service,
+            invocation,
+            previous: previous.map(|sighting| sighting.observation),
+            written: None,
+            asked: None,
+        }
     }
 
     async fn round(&mut self) -> Observation {
-        let Checker { function, observer, prober, store, baselines, bus, .. } = self.checker;
+        let Checker { function, observer, store, baselines, bus, .. } = self.checker;
         let policy = &self.service.policy;
         let round = Round::at(since_epoch(), policy.interval);
-        let seen = prober.round(self.service).await;
+        let keep_alive = KEEP_ALIVE.scaled(function.deployment.config.speed());
+        let seen = self.look(keep_alive).await;
         let now = Timestamp::now();
-        let keep_alive = function.deployment.config.lab.as_ref().map_or(KEEP_ALIVE, |lab| KEEP_ALIVE.scaled(lab.speed));
         let quiet = keep_alive.0.as_millis() / policy.interval.0.as_millis().max(1);
         let quiet = u64::try_from(quiet).unwrap_or(u64::MAX);
         let readings = baselines.read(self.service, now, &seen.regions, self.previous.as_ref());
@@ -175,6 +192,39 @@ impl<'a> Watch<'a> {
         }
         self.previous = Some(observation.clone());
         observation
+    }
+
+    /// Probes every region. Where the zone points is asked each time only while that may be about to change: Route 53 charges
+    /// for what its servers are asked.
+    async fn look(&mut self, keep_alive: Period) -> RoundReports {
+        let prober = &self.checker.prober;
+        let asked_lately = self.asked.is_some_and(|asked| asked.elapsed() < keep_alive.0);
+        match self.previous.as_ref().filter(|previous| asked_lately && decision::is_quiet(previous)) {
+            Some(quiet) => {
+                RoundReports { regions: prober.regions(self.service).await, answering: quiet.answering.clone() }
+            }
+            None => {
+                self.asked = Some(Instant::now());
+                prober.round(self.service).await
+            }
+        }
+    }
+
+    /// Waits for the next round, and from `after` on for a successor: looked for more often than once a round, since the time
+    /// in which both run is paid for twice.
+    async fn is_succeeded_within(&self, next: Duration, after: Duration) -> bool {
+        let (begun, step) = (Instant::now(), self.checker.function.deployment.config.minute.0 / 60);
+        tokio::time::sleep(next.min(after)).await;
+        loop {
+            let left = next.saturating_sub(begun.elapsed());
+            tokio::time::sleep(left.min(step)).await;
+            if begun.elapsed() >= after && self.is_succeeded().await {
+                return true;
+            }
+            if begun.elapsed() >= next {
+                return false;
+            }
+        }
     }
 
     /// Whether an invocation that began later has written a round.

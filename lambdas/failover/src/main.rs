@@ -32,7 +32,9 @@ async fn preflight(function: &Function) -> Result<Value, Error> {
 async fn tick(controller: &Controller) -> Result<Value, Error> {
     let mut failures = Vec::new();
     let mut services = Vec::new();
-    for (service, look) in controller.services().iter().zip(controller.tick().await) {
+    let looks = controller.tick().await;
+    controller.publish(&looks).await;
+    for (service, look) in controller.services().iter().zip(looks) {
         match look {
             Ok(look) => {
                 services.push(json!({ "service": service.name, "phase": look.state.phase, "epoch": look.state.epoch }));

@@ -27,7 +27,7 @@ pub async fn export(
     config: &Config,
     release: &Release,
 ) -> Result<Vec<Exported>, DeployError> {
-    let there = Switch::new(session, config.speed()).checks_there().await?;
+    let there = Switch::new(session, config.speed()).checks_there(config).await?;
     let mut checks = BTreeMap::new();
     for service in &config.services {
         let diff = diff_checks(&config.stack, service, &there);
@@ -39,7 +39,7 @@ pub async fn export(
     let deployment = Deployment { config: config.clone(), checks };
     let wanted = Wanted::of(session, names, &deployment, release).await?;
     let mut files: Vec<_> = wanted.objects().into_iter().map(|(path, body)| Exported { path, body }).collect();
-    for stack in wanted.artifacts.iter().chain(&wanted.functions) {
+    for stack in wanted.artifacts.iter().chain(&wanted.functions).chain([&wanted.watch]) {
         let part = stack.name.trim_start_matches(&names.stack("")).to_owned();
         let template = Exported { path: format!("{part}.yaml"), body: stack.template.body().to_owned().into() };
         if !files.iter().any(|file| file.path == template.path) {

@@ -91,8 +91,20 @@ pub async fn preview(
     }
     let deployment = Deployment { config: config.clone(), checks: services };
     let wanted = Wanted::of(session, names, &deployment, release).await?;
-    let stacks = try_join_all(wanted.artifacts.iter().chain(&wanted.functions).map(|stack| of(session, stack))).await?;
+    let stacks = wanted.artifacts.iter().chain(&wanted.functions);
+    let mut stacks = try_join_all(stacks.map(|stack| of(session, stack))).await?;
+    stacks.push(of_watch(session, names, &wanted).await?);
     Ok(Preview { stacks, services: deployment.checks, health_checks, records: made })
+}
+
+/// Its template may have to lie in the artifact bucket first. Where there is none yet, the stack is none either.
+async fn of_watch(session: &Session, names: &Names, wanted: &Wanted) -> Result<StackPreview, DeployError> {
+    let WantedStack { region, name, .. } = &wanted.watch;
+    if !wanted.put_watch(session, names).await? {
+        let (region, stack) = (region.clone(), name.clone());
+        return Ok(StackPreview { region, stack, action: StackAction::Create, recovery: None, changes: Vec::new() });
+    }
+    of(session, &wanted.watch).await
 }
 
 async fn of(session: &Session, wanted: &WantedStack) -> Result<StackPreview, DeployError> {

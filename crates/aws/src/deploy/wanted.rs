@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use domain::{Config, Deployment, RegionName, sha256_hex};
+use monitoring::Composites;
 
 use super::{DeployError, Progress, Release, Schedule, put_once, regions};
 use crate::{
@@ -13,6 +14,9 @@ use crate::{
 const ARTIFACTS: &str = include_str!("../../../../infra/artifacts.yaml");
 const OBSERVER: &str = include_str!("../../../../infra/observer.yaml");
 const CONTROL: &str = include_str!("../../../../infra/control.yaml");
+
+/// Bytes of a template that `CloudFormation` takes in a call.
+const INLINE: usize = 51_200;
 
 /// A stack as it should be.
 pub(super) struct WantedStack {
@@ -42,6 +46,10 @@ pub(super) struct Wanted {
     pub(super) artifacts: Vec<WantedStack>,
     /// The functions and what is around them.
     pub(super) functions: Vec<WantedStack>,
+    /// Alarms, dashboard and subscriptions, which come last: they speak of the rest.
+    pub(super) watch: WantedStack,
+    /// Its template by its key, where it is too long for a call.
+    watch_object: Option<(String, Bytes)>,
     config: Config,
     config_key: String,
     config_object: Bytes,
@@ -68,7 +76,10 @@ impl Wanted {
         });
         let observers = config.observers.iter().map(|region| observer(names, config, release, region, &config_key));
         let control = control(names, config, release, &config_key, state_bucket);
+        let (watch, watch_object) = watch(session, names, config);
         Ok(Self {
+            watch,
+            watch_object,
             artifacts: artifacts.collect(),
             functions: observers.chain([control]).collect(),
             config: config.clone(),
@@ -97,8 +108,21 @@ impl Wanted {
         }
         if self.config.control_region == *region {
             put(self.release.failover.key("failover"), self.release.failover.zip.clone()).await?;
+            self.put_watch(session, names).await?;
         }
         Ok(())
+    }
+
+    /// Puts the template of `watch` where it has to lie; false where there is no bucket for it.
+    pub(super) async fn put_watch(&self, session: &Session, names: &Names) -> Result<bool, DeployError> {
+        let Some((key, body)) = &self.watch_object else { return Ok(true) };
+        let region = &self.watch.region;
+        let bucket = names.artifacts(region);
+        if session.s3(region).head_bucket().bucket(bucket).send().await.is_err() {
+            return Ok(false);
+        }
+        put_once(session, names, region, key.clone(), body.clone()).await?;
+        Ok(true)
     }
 }
 
@@ -154,6 +178,25 @@ fn control(names: &Names, config: &Config, release: &Release, config_key: &str, 
             ],
         ),
     }
+}
+
+/// The stack that is made from the configuration, and what lies in the bucket for it.
+fn watch(session: &Session, names: &Names, config: &Config) -> (WantedStack, Option<(String, Bytes)>) {
+    // What stands in for AWS knows the parts of it that drills need; composite alarms are not among them everywhere.
+    let composites = if session.endpoint_url().is_some() { Composites::LeftOut } else { Composites::Made };
+    let region = &config.control_region;
+    let text = monitoring::template(config, composites).to_string();
+    let stack = |template| WantedStack { region: region.clone(), name: names.stack("watch"), template };
+    let template = Template::new(text.clone(), []);
+    if text.len() <= INLINE {
+        return (stack(template), None);
+    }
+    let (bucket, key) = (names.artifacts(region), format!("templates/{}.json", &sha256_hex(text.as_bytes())[..32]));
+    let url = match session.endpoint_url() {
+        Some(endpoint) => format!("{}/{bucket}/{key}", endpoint.trim_end_matches('/')),
+        None => format!("https://{bucket}.s3.{region}.amazonaws.com/{key}"),
+    };
+    (stack(template.stored(url)), Some((key, text.into())))
 }
 
 /// A function's template, with what a lab adds to its environment.

@@ -53,6 +53,9 @@ pub(super) struct S3 {
 pub(super) struct CloudWatch {
     pub(super) source: String,
     pub(super) metric: f64,
+    pub(super) alarm: f64,
+    pub(super) composite: f64,
+    pub(super) dashboard: f64,
     pub(super) thousand_requests: f64,
     pub(super) log_gb: f64,
 }
@@ -61,7 +64,6 @@ pub(super) struct CloudWatch {
 #[serde(deny_unknown_fields)]
 pub(super) struct Route53 {
     pub(super) source: String,
-    pub(super) zone: f64,
     pub(super) million_queries: f64,
     pub(super) check_aws: f64,
     pub(super) check_elsewhere: f64,

@@ -27,18 +27,22 @@ fn amount(cost: &Cost, name: &str) -> String {
 #[test]
 fn a_month_of_three_observers_is_counted_item_by_item() {
     let cost = of(&config(CONFIG));
-    // 43,800 minutes × 3 × 65 s × 0.25 GB × $0.0000133334
-    assert_eq!(amount(&cost, "Lambda: checkers"), "28.47");
+    // 43,800 minutes × 3 × 61.5 s × 0.125 GB × $0.0000133334
+    assert_eq!(amount(&cost, "Lambda: checkers"), "13.47");
     // Two with HTTPS and a fast interval, one that is always unhealthy.
     assert_eq!(amount(&cost, "Route 53: health checks"), "5.50");
-    // 3 × 2 regions × 3 observers × $0.30
-    assert_eq!(amount(&cost, "CloudWatch: metrics"), "5.40");
-    // A fourth of these, 8,900 writes × 2 × 3, and 43,800 reads × 3
-    assert_eq!(amount(&cost, "Anomaly score"), "2.12");
+    // Three of each region and two of the service, at $0.30; 15 others in 4 h of 730.
+    assert_eq!(amount(&cost, "CloudWatch: metrics"), "2.42");
+    // 43,800 calls of the failover function, 8,760 × 3 of the observers, 1,440 × 3 in incidents.
+    assert_eq!(amount(&cost, "CloudWatch: PutMetricData"), "0.74");
+    // Two of each region, five of the service, two of the function, three of the observers; a composite at $0.50.
+    assert_eq!(amount(&cost, "CloudWatch: alarms"), "1.90");
+    // Two metrics, 8,900 writes × 2 × 3, and 43,800 reads × 3
+    assert_eq!(amount(&cost, "Anomaly score"), "0.92");
     // 87,600 a checker × 3, and some in incidents.
     assert_eq!(amount(&cost, "S3: observations written"), "1.34");
-    // 262,800 rounds × 4 servers × 3
-    assert_eq!(amount(&cost, "Route 53: queries of the observers"), "1.26");
+    // 87,600 times 4 servers × 3
+    assert_eq!(amount(&cost, "Route 53: queries of the observers"), "0.42");
     assert_eq!(cost.monthly, cost.items.iter().map(|item| item.monthly).sum());
 }
 
@@ -54,13 +58,35 @@ fn another_cloud_s_check_costs_more() {
     assert_eq!(amount(&elsewhere, "Route 53: health checks"), "7.75", "0.50, 2.50 and 4.75");
 }
 
+/// design.md: for about $25 a month, Route 53's checks apart.
 #[test]
-fn shorter_rounds_cost_queries_but_hardly_time() {
+fn one_service_with_the_defaults_costs_no_more_than_25_dollars() {
+    let cost = of(&config(CONFIG));
+    let checks = cost.items.iter().find(|item| item.name == "Route 53: health checks").unwrap().monthly;
+    let without = cost.monthly.less(checks).unwrap();
+    assert!(f64::from(without) <= 25.0, "{without}");
+}
+
+#[test]
+fn metrics_in_logs_cost_more_for_what_several_see() {
+    let emf = of(&Config { metrics: MetricsBy::Emf, ..config(CONFIG) });
+    // Three times six of the regions, two of the service and two margins.
+    assert_eq!(amount(&emf, "CloudWatch: metrics"), "4.82");
+    assert_eq!(amount(&emf, "CloudWatch: metrics in logs"), "0.09");
+    assert!(emf.monthly > of(&config(CONFIG)).monthly);
+}
+
+#[test]
+fn shorter_rounds_cost_requests_but_hardly_time() {
     let fast = of(&config(&CONFIG.replace("hosted_zone", "policy.preset = \"fast\"\nhosted_zone")));
     let steady = of(&config(CONFIG));
-    let checkers = |cost: &Cost| amount(cost, "Lambda: checkers").parse::<f64>().unwrap();
-    assert!(checkers(&fast) < checkers(&steady));
-    assert_eq!(amount(&fast, "Route 53: queries of the observers"), "12.61");
+    assert_eq!(amount(&fast, "Lambda: checkers"), amount(&steady, "Lambda: checkers"));
+    assert_eq!(fast.monthly, steady.with_fast_rounds);
+    assert_eq!(
+        fast.monthly.less(steady.monthly).unwrap().to_string(),
+        "$1.90",
+        "data out, and what is written in incidents"
+    );
 }
 
 #[test]

@@ -9,13 +9,15 @@ use super::{
     prices::{Assumed, Route53},
 };
 
+/// From a checker's minute until it sees its successor's first round.
+const HANDOVER_S: f64 = 1.5;
+
 /// What one observer does in a month, of all services together, in life's time.
 #[derive(Debug)]
 pub(super) struct Month {
     pub(super) minutes: f64,
-    /// Of the slowest service: on average a checker meets its successor half a round after its minute.
+    /// How long a checker runs.
     pub(super) checker_s: f64,
-    pub(super) regions: usize,
     /// Those with an anomaly score.
     pub(super) scored: usize,
     pub(super) writes: f64,
@@ -33,12 +35,13 @@ impl Month {
         let rounds = |service: &Service| seconds / interval(service);
         Self {
             minutes: seconds / 60.0,
-            checker_s: 60.0 + config.services.iter().map(interval).fold(0.0, f64::max) / 2.0,
-            regions: config.services.iter().map(|service| service.regions.len()).sum(),
+            checker_s: 60.0 + HANDOVER_S,
             scored: config.services.iter().filter(is_scored).map(|service| service.regions.len()).sum(),
             writes: sum(&|service| seconds / interval(service).max(KEEP_ALIVE_S)),
             incident_rounds: sum(&|service| assumed.incident_hours * 3_600.0 / interval(service)),
-            queries: sum(&|service| rounds(service) * f64::from(assumed.name_servers) * record_types(service)),
+            queries: sum(&|service| {
+                seconds / interval(service).max(KEEP_ALIVE_S) * f64::from(assumed.name_servers) * record_types(service)
+            }),
             probes: sum(&|service| rounds(service) * service.regions.len() as f64 * requests(service)),
         }
     }
