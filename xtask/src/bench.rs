@@ -10,6 +10,7 @@ mod drill;
 mod figure;
 mod fleet;
 mod machine;
+mod mutants;
 mod processes;
 mod proxy;
 mod round;
@@ -50,6 +51,7 @@ pub(crate) enum Part {
     Decide,
     Anomaly,
     Deploy,
+    Mutants,
 }
 
 impl Part {
@@ -67,13 +69,16 @@ impl Part {
             Self::Decide => "decide",
             Self::Anomaly => "anomaly",
             Self::Deploy => "deploy",
+            Self::Mutants => "mutants",
         }
     }
 
     /// What cargo has to build for it.
     fn build(self) -> &'static [&'static str] {
         match self {
-            Self::Drill | Self::Zip | Self::ColdStart | Self::Compare | Self::Deploy => &["build", "--release"],
+            Self::Drill | Self::Zip | Self::ColdStart | Self::Compare | Self::Deploy | Self::Mutants => {
+                &["build", "--release"]
+            }
             // The whole workspace, not `-p probe`: with fewer features the drill's dependencies would be built again.
             Self::Round => &["build", "--release", "--workspace", "--example", "many"],
             Self::Fleet => &["build", "--release", "--workspace", "--example", "fleet"],
@@ -99,19 +104,22 @@ impl Part {
             Self::Decide => decide::measure(place),
             Self::Anomaly => anomaly::measure(place),
             Self::Deploy => deploy::measure(place),
+            Self::Mutants => mutants::measure(place),
         }
     }
 }
 
-/// The parts that the arguments name; without any, all but `--ship`, which takes long. None where one is unknown.
+/// The parts that the arguments name; without any, all but `--ship` and `mutants`, which take long. None where one is
+/// unknown.
 pub(crate) fn parts(arguments: impl Iterator<Item = OsString>) -> Option<BTreeSet<Part>> {
-    use Part::{Anomaly, ColdStart, Compare, Decide, Deploy, Dns, Drill, Fleet, Proxy, Round, Ship, Zip};
-    const ALL: [Part; 12] = [Drill, Round, Zip, ColdStart, Compare, Fleet, Dns, Proxy, Decide, Anomaly, Deploy, Ship];
+    use Part::{Anomaly, ColdStart, Compare, Decide, Deploy, Dns, Drill, Fleet, Mutants, Proxy, Round, Ship, Zip};
+    const ALL: [Part; 13] =
+        [Drill, Round, Zip, ColdStart, Compare, Fleet, Dns, Proxy, Decide, Anomaly, Deploy, Mutants, Ship];
     let mut parts = arguments
         .map(|argument| ALL.into_iter().find(|part| argument == part.name()))
         .collect::<Option<BTreeSet<_>>>()?;
     if parts.iter().all(|part| *part == Part::Ship) {
-        parts.extend(ALL.into_iter().filter(|part| *part != Part::Ship));
+        parts.extend(ALL.into_iter().filter(|part| ![Part::Mutants, Part::Ship].contains(part)));
     }
     Some(parts)
 }
@@ -219,6 +227,7 @@ mod tests {
         assert_eq!(named(&["zip", "drill"]).unwrap(), [Part::Drill, Part::Zip]);
         assert_eq!(named(&["zip", "--ship"]).unwrap(), [Part::Zip, Part::Ship]);
         assert_eq!(named(&["--ship"]).unwrap(), [&all[..3], &[Part::Ship], &all[3..]].concat());
+        assert_eq!(named(&["mutants"]).unwrap(), [Part::Mutants]);
         assert_eq!(named(&["zips"]), None);
     }
 }

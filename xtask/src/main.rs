@@ -19,12 +19,15 @@ use conformance::Conformance;
 use not_run::NotRun;
 
 const USAGE: &str = "usage: cargo xtask test [--strict] [ARGUMENT…]
-       cargo xtask bench [drill|round|zip|cold-start|compare|fleet|dns|proxy|decide|anomaly|deploy]… [--ship]
+       cargo xtask bench [drill|round|zip|cold-start|compare|fleet|dns|proxy|decide|anomaly|deploy|mutants]…
+                         [--ship]
 
     test      installs what they ask their servers with (Debian, as root) and runs all tests; further arguments go to
               cargo nextest, or to cargo test where nextest is missing
     --strict  a test that did not run for want of a tool, or a table of results that was out of date, is a failure
     bench     measures what has a bound, all of it or the parts named, and writes .pointsman/bench.json
+    mutants   changes each line of the decision in each way, which takes hours, and lists what no test notices; runs
+              only when named
     --ship    builds the functions as they are sent to AWS too, which takes long, and measures their zips";
 
 fn main() -> Result<ExitCode> {
