@@ -1,4 +1,4 @@
-//! Clients that we did not write: the `aws` command line and boto3, from PyPI.
+//! Clients that we did not write: the `aws` command line and boto3, from `PyPI`.
 
 use std::{
     path::{Path, PathBuf},

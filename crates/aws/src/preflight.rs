@@ -121,7 +121,7 @@ async fn checks(place: Place<'_>, test: TestMessage) -> Findings {
         Box::pin(services::observers(place)),
         Box::pin(services::states(place)),
         Box::pin(services::regions(place)),
-        Box::pin(data_preflight(session, names, config)),
+        Box::pin(data_preflight(place.session, place.names, place.config)),
         Box::pin(route53::records(place)),
         Box::pin(route53::accelerated_recovery(place)),
         Box::pin(people::notifications(place, test)),

@@ -112,7 +112,7 @@ fn identifier(text: &str) -> Result<Cow<'_, str>, &'static str> {
     Ok(text.into())
 }
 
-fn prefixed(id: String, prefix: &str, why: &'static str) -> Result<String, &'static str> {
+fn prefixed<'a>(id: Cow<'a, str>, prefix: &str, why: &'static str) -> Result<Cow<'a, str>, &'static str> {
     if id.starts_with(prefix) { Ok(id) } else { Err(why) }
 }
 
