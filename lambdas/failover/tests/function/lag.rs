@@ -11,7 +11,8 @@ use crate::{
     world::{Besides, OTHER, World, Written},
 };
 
-const PATIENCE: Duration = Duration::from_secs(30);
+/// A busy machine may not answer within what a decision waits for.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 async fn is_behind(world: &World, milliseconds: u32, ago: Period) {
     let dimension = ("Store", "orders");
@@ -44,7 +45,8 @@ async fn traffic_moves_by_itself_once_the_data_are_within_the_rpo() {
     let unknown = "nobody knows how far the data of us-east-1 are behind, and the RPO is 500ms";
     let held = until(&world, &mut scene, &mut function, |state| says(state, unknown)).await;
     assert_eq!((held.epoch.0, held.hold_reasons[0].code), (0, HoldCode::DataLoss), "an old value tells nothing");
-    assert!(asked(&world).iter().all(|region| region == OTHER), "it is read where it lives");
+    let asked = asked(&world);
+    assert!(!asked.is_empty() && asked.iter().all(|region| region == OTHER), "it is read where it lives: {asked:?}");
 
     is_behind(&world, 20_000, Period::seconds(120)).await;
     let behind = "the data of us-east-1 are 20s behind, and the RPO is 500ms";
