@@ -77,14 +77,14 @@ fn in_order<F: Real>(rows: &ArrayView2<'_, F>) -> Vec<usize> {
     let bits = rows.nrows().next_power_of_two().trailing_zeros().max(1);
     let bucket =
         |hash: u64| usize::try_from(hash >> (u64::BITS - bits)).expect("there are no more buckets than twice the rows");
-    let mut ends = vec![0_usize; 1 << bits];
-    hashes.iter().for_each(|hash| ends[bucket(*hash)] += 1);
+    // How many rows a bucket has, then where it ends, then, filled from behind, where it starts.
+    let mut starts = vec![0_usize; 1 << bits];
+    hashes.iter().for_each(|hash| starts[bucket(*hash)] += 1);
     let mut rows_before = 0;
-    for end in &mut ends {
-        rows_before += *end;
-        *end = rows_before;
+    for count in &mut starts {
+        rows_before += *count;
+        *count = rows_before;
     }
-    let mut starts = ends.clone();
     let mut order = vec![0; rows.nrows()];
     for (row, hash) in hashes.iter().enumerate().rev() {
         let place = &mut starts[bucket(*hash)];
@@ -95,7 +95,8 @@ fn in_order<F: Real>(rows: &ArrayView2<'_, F>) -> Vec<usize> {
         let differ = rows.row(a).iter().zip(rows.row(b)).map(|(a, b)| a.order(b)).find(|order| order.is_ne());
         differ.unwrap_or(Ordering::Equal)
     };
-    for (start, end) in starts.into_iter().zip(ends) {
+    let ends = starts.iter().skip(1).copied().chain([rows.nrows()]);
+    for (start, end) in starts.iter().copied().zip(ends) {
         if end - start > 1 {
             order[start..end].sort_unstable_by(|a, b| hashes[*a].cmp(&hashes[*b]).then_with(|| by_values(*a, *b)));
         }
