@@ -94,7 +94,7 @@ impl Part {
             Self::Dns => dns::measure(place),
             Self::Proxy => proxy::measure(place),
             Self::Decide => decide::measure(place),
-            Self::Anomaly => anomaly::measure(place),
+            Self::Anomaly => Ok(anomaly::measure(place)),
         }
     }
 }

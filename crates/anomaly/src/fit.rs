@@ -79,7 +79,9 @@ fn in_order<F: Real>(rows: &ArrayView2<'_, F>) -> Vec<usize> {
         |hash: u64| usize::try_from(hash >> (u64::BITS - bits)).expect("there are no more buckets than twice the rows");
     // How many rows a bucket has, then where it ends, then, filled from behind, where it starts.
     let mut starts = vec![0_usize; 1 << bits];
-    hashes.iter().for_each(|hash| starts[bucket(*hash)] += 1);
+    for hash in &hashes {
+        starts[bucket(*hash)] += 1;
+    }
     let mut rows_before = 0;
     for count in &mut starts {
         rows_before += *count;
