@@ -134,8 +134,9 @@ impl CliError {
                 "nothing was changed; a stack of another name is another deployment: `stack` in pointsman.toml"
             }
             Self::NotVerified { .. } => "`pointsman status --explain` shows what answers now",
-            Self::Aws(error) | Self::Start(StartError::Aws(error)) => error.hint(),
-            Self::Remote(RemoteError::Aws(error)) => error.hint(),
+            Self::Aws(error) | Self::Start(StartError::Aws(error)) | Self::Remote(RemoteError::Aws(error)) => {
+                error.hint()
+            }
             Self::Start(StartError::NotDeployed { .. }) => {
                 "deploy it first with `pointsman deploy`, or name another --config"
             }

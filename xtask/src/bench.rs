@@ -102,7 +102,7 @@ impl Part {
             Self::Dns => dns::measure(place),
             Self::Proxy => proxy::measure(place),
             Self::Decide => decide::measure(place),
-            Self::Anomaly => anomaly::measure(place),
+            Self::Anomaly => Ok(anomaly::measure(place)),
             Self::Deploy => deploy::measure(place),
             Self::Mutants => mutants::measure(place),
         }

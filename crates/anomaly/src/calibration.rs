@@ -168,8 +168,8 @@ mod tests {
 
     #[test]
     fn of_logarithms_what_is_beyond_them_is_not_rarer_than_said_on_average() {
-        let (mut draws, mut rarer) = (crate::draw::Draws::new(1, 0), 0.0);
         const SETS: u32 = 300;
+        let (mut draws, mut rarer) = (crate::draw::Draws::new(1, 0), 0.0);
         for _ in 0..SETS {
             let scores = (0..400).map(|_| -libm::log(1.0 - draws.unit())).collect();
             let threshold = Calibration::of_logarithms(scores, 8640.0).unwrap().threshold(0.1).unwrap();

@@ -37,9 +37,7 @@ fn features<F>(rows: &ArrayView2<'_, F>) -> Result<u16, AnomalyError> {
 
 fn ranges<F: Real>(rows: &ArrayView2<'_, F>) -> Result<Vec<Range<F>>, AnomalyError> {
     let mut ranges = vec![Range::empty(); rows.ncols()];
-    for row in rows.outer_iter() {
-        ranges.iter_mut().zip(row).for_each(|(range, value)| *range = range.with(*value));
-    }
+    for_each_row(rows, |row| ranges.iter_mut().zip(row).for_each(|(range, value)| *range = range.with(*value)));
     // An infinite value is the end of its column's range: looked for only where there is one.
     if ranges.iter().any(|range| range.least == F::neg_infinity() || range.greatest == F::infinity()) {
         let mut values = rows.indexed_iter();
@@ -74,18 +72,21 @@ fn grow<F: Real>(params: &IsolationForestValidParams, rows: &ArrayView2<'_, F>, 
 /// The rows' numbers in an order that only their values decide: what is drawn depends on the place, and rows in another order
 /// are the same rows. It is the order of their hashes, since that takes no sorting to speak of.
 fn in_order<F: Real>(rows: &ArrayView2<'_, F>) -> Vec<usize> {
-    let hashes: Vec<_> = rows.outer_iter().map(|row| hash(row.iter().copied())).collect();
+    let mut hashes = Vec::with_capacity(rows.nrows());
+    for_each_row(rows, |row| hashes.push(hash(row)));
     let bits = rows.nrows().next_power_of_two().trailing_zeros().max(1);
     let bucket =
         |hash: u64| usize::try_from(hash >> (u64::BITS - bits)).expect("there are no more buckets than twice the rows");
-    let mut ends = vec![0_usize; 1 << bits];
-    hashes.iter().for_each(|hash| ends[bucket(*hash)] += 1);
-    let mut rows_before = 0;
-    for end in &mut ends {
-        rows_before += *end;
-        *end = rows_before;
+    // How many rows a bucket has, then where it ends, then, filled from behind, where it starts.
+    let mut starts = vec![0_usize; 1 << bits];
+    for hash in &hashes {
+        starts[bucket(*hash)] += 1;
     }
-    let mut starts = ends.clone();
+    let mut rows_before = 0;
+    for count in &mut starts {
+        rows_before += *count;
+        *count = rows_before;
+    }
     let mut order = vec![0; rows.nrows()];
     for (row, hash) in hashes.iter().enumerate().rev() {
         let place = &mut starts[bucket(*hash)];
@@ -96,7 +97,8 @@ fn in_order<F: Real>(rows: &ArrayView2<'_, F>) -> Vec<usize> {
         let differ = rows.row(a).iter().zip(rows.row(b)).map(|(a, b)| a.order(b)).find(|order| order.is_ne());
         differ.unwrap_or(Ordering::Equal)
     };
-    for (start, end) in starts.into_iter().zip(ends) {
+    let ends = starts.iter().skip(1).copied().chain([rows.nrows()]);
+    for (start, end) in starts.iter().copied().zip(ends) {
         if end - start > 1 {
             order[start..end].sort_unstable_by(|a, b| hashes[*a].cmp(&hashes[*b]).then_with(|| by_values(*a, *b)));
         }
@@ -104,10 +106,24 @@ fn in_order<F: Real>(rows: &ArrayView2<'_, F>) -> Vec<usize> {
     order
 }
 
+/// Rows that lie one after the other are looked at as they are: half the time of rows by their strides.
+fn for_each_row<F: Real>(rows: &ArrayView2<'_, F>, mut look: impl FnMut(&[F])) {
+    if let Some(values) = rows.as_slice() {
+        values.chunks_exact(rows.ncols()).for_each(look);
+        return;
+    }
+    let mut copy = Vec::with_capacity(rows.ncols());
+    for row in rows.outer_iter() {
+        copy.clear();
+        copy.extend(row);
+        look(&copy);
+    }
+}
+
 /// Of a row's values in single precision, so that a forest over `f32` is grown on the same rows as one over `f64`.
-fn hash<F: Real>(values: impl Iterator<Item = F>) -> u64 {
+fn hash<F: Real>(values: &[F]) -> u64 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
-    let hash = values.fold(0, |hash: u64, value| {
+    let hash = values.iter().fold(0, |hash: u64, value| {
         (hash.rotate_left(23) ^ u64::from(f32::narrow(value.wide()).to_bits())).wrapping_mul(ODD)
     });
     // What differs high up in a value must tell rows apart low down, and the other way round.

@@ -221,7 +221,9 @@ fn creep(setting: Setting, noise: Noise, seed: u64) -> Result<[Vec<f64>; 2], Ano
             times.push(first.unwrap_or(f64::INFINITY));
         }
     }
-    times.iter_mut().for_each(|times| times.sort_by(f64::total_cmp));
+    for times in &mut times {
+        times.sort_by(f64::total_cmp);
+    }
     Ok(times)
 }
 
@@ -240,8 +242,8 @@ pub(crate) fn bleed() -> Result<()> {
             let sooner = pairs.iter().filter(|(with, without)| with < without).count();
             let of = |mut times: Vec<f64>| {
                 times.sort_by(f64::total_cmp);
-                let at = |share: f64| times[((times.len() - 1) as f64 * share).round() as usize];
-                [0.1, 0.5, 0.9, 1.0].map(|share| format!("{:>6.0}", at(share))).concat()
+                let at = |percent: usize| times[((times.len() - 1) * percent + 50) / 100];
+                [10, 50, 90, 100].map(|percent| format!("{:>6.0}", at(percent))).concat()
             };
             let (with, without) = pairs.iter().copied().unzip();
             println!("{:16} {:>28} {:>28} {:>5} / {seeds}", noise.name, of(with), of(without), sooner);
@@ -271,7 +273,7 @@ pub(crate) fn alarms() -> Result<()> {
                     unusual += u32::from(told.unusual);
                 }
             }
-            let days = f64::from(seeds) * rounds as f64 * interval_s / 86_400.0;
+            let days = f64::from(seeds) * f64::from(rounds) * interval_s / 86_400.0;
             println!(
                 "{rate:>6} a day, {learned} learned, {rounds} rounds, {:16} {:>8.2} alerts a day {:>8.2} unusual a day",
                 noise.name,

@@ -24,7 +24,9 @@ impl Usual {
     fn of(values: impl Iterator<Item = f64>) -> Self {
         let mut values: Vec<_> = values.filter(|value| !value.is_nan()).collect();
         let median = median(&mut values);
-        values.iter_mut().for_each(|value| *value = (*value - median).abs());
+        for value in &mut values {
+            *value = (*value - median).abs();
+        }
         Self { median, spread: (NORMAL * self::median(&mut values)).max(LEAST_SPREAD) }
     }
 }
