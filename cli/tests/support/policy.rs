@@ -32,8 +32,7 @@ const NEVER_ASKED: [&str; 12] = [
 ];
 
 /// Asked for by the failover function's preflight alone, which no drill lasts long enough for; a test has it made.
-const OF_THE_PREFLIGHT: [&str; 8] = [
-    "cloudwatch:PutMetricData",
+const OF_THE_PREFLIGHT: [&str; 7] = [
     "events:DescribeRule",
     "lambda:GetFunctionConfiguration",
     "lambda:InvokeFunction",

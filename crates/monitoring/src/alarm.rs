@@ -35,11 +35,13 @@ pub enum AlarmKind {
     NotVerified,
     /// A certificate expires.
     CertificateExpiring,
+    /// A failover might not work if it had to.
+    PreflightFailing,
 }
 
 impl AlarmKind {
     /// All of them, as the runbook lists them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::RegionDown,
         Self::RegionRecovery,
         Self::FailoverHappened,
@@ -50,6 +52,7 @@ impl AlarmKind {
         Self::FailoverThrottled,
         Self::ObserverSilent,
         Self::CertificateExpiring,
+        Self::PreflightFailing,
     ];
 
     /// Its name, which is the runbook's section too.
@@ -66,13 +69,17 @@ impl AlarmKind {
             Self::FailoverBlocked => "failover-blocked",
             Self::NotVerified => "not-verified",
             Self::CertificateExpiring => "certificate-expiring",
+            Self::PreflightFailing => "preflight-failing",
         }
     }
 
     /// Whether somebody has to get up for it.
     #[must_use]
     pub const fn pages(self) -> bool {
-        !matches!(self, Self::RegionRecovery | Self::ObserverSilent | Self::CertificateExpiring)
+        !matches!(
+            self,
+            Self::RegionRecovery | Self::ObserverSilent | Self::CertificateExpiring | Self::PreflightFailing
+        )
     }
 }
 
@@ -194,7 +201,8 @@ pub fn alarms(config: &Config) -> Vec<Alarm> {
     let stack = config.stack.to_string();
     let of_services = config.services.iter().flat_map(of_service);
     let of_observers = config.observers.iter().map(|region| observer_silent(&ObserverName::from(region)));
-    let mut alarms: Vec<_> = of_services.chain(of_functions()).chain(of_observers).collect();
+    let mut alarms: Vec<_> =
+        of_services.chain(of_functions()).chain([preflight_failing(config)]).chain(of_observers).collect();
     for alarm in &mut alarms {
         alarm.stack.clone_from(&stack);
     }
@@ -310,6 +318,14 @@ fn of_functions() -> [Alarm; 2] {
             "Lambda does not start the failover function: too many at once.",
         ),
     ]
+}
+
+/// It is made every half hour.
+fn preflight_failing(config: &Config) -> Alarm {
+    let says = "A check of the preflight fails: a failover might not work if it had to.".to_owned();
+    let subject = Subject::Deployment(config.stack.clone());
+    let alarm = sparse(AlarmKind::PreflightFailing, Metric::PreflightFailures, subject, String::new(), says);
+    Alarm { about: None, period_s: 1_800, ..alarm }
 }
 
 fn observer_silent(observer: &ObserverName) -> Alarm {

@@ -1,6 +1,6 @@
 //! The metrics: what each is called, what it speaks of, who sends it and when.
 
-use domain::{AnomalyUse, Config, DnsName, MetricsBy, ObserverName, RegionName};
+use domain::{AnomalyUse, Config, DnsName, MetricsBy, ObserverName, RegionName, StackName};
 
 /// All of them are in it.
 pub const NAMESPACE: &str = "Pointsman";
@@ -36,6 +36,8 @@ pub enum Metric {
     CertificateDays,
     /// 1 while an observer is not heard.
     ObserverSilent,
+    /// How many checks of the preflight fail.
+    PreflightFailures,
 }
 
 /// As `CloudWatch` calls them.
@@ -93,6 +95,8 @@ pub enum Subject {
     Sight(DnsName, RegionName, ObserverName),
     /// An observer.
     Observer(ObserverName),
+    /// The deployment.
+    Deployment(StackName),
 }
 
 impl Subject {
@@ -106,6 +110,7 @@ impl Subject {
                 vec![("Service", service.as_str()), ("Region", region.as_str()), ("Observer", observer.as_str())]
             }
             Self::Observer(observer) => vec![("Observer", observer.as_str())],
+            Self::Deployment(stack) => vec![("Stack", stack.as_str())],
         }
     }
 }
@@ -121,7 +126,7 @@ pub struct Series {
 
 impl Metric {
     /// All of them, as the documentation lists them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Latency,
         Self::Success,
         Self::AnomalyScore,
@@ -136,6 +141,7 @@ impl Metric {
         Self::Unverified,
         Self::CertificateDays,
         Self::ObserverSilent,
+        Self::PreflightFailures,
     ];
 
     /// Its name in `CloudWatch`.
@@ -156,6 +162,7 @@ impl Metric {
             Self::Unverified => "Unverified",
             Self::CertificateDays => "CertificateDays",
             Self::ObserverSilent => "ObserverSilent",
+            Self::PreflightFailures => "PreflightFailures",
         }
     }
 
@@ -171,7 +178,8 @@ impl Metric {
             | Self::Blocked
             | Self::Unverified
             | Self::CertificateDays
-            | Self::ObserverSilent => Unit::Count,
+            | Self::ObserverSilent
+            | Self::PreflightFailures => Unit::Count,
             Self::Success | Self::AnomalyScore | Self::Verdict | Self::Answering => Unit::None,
         }
     }
@@ -206,6 +214,7 @@ impl Metric {
         let services = config.services.iter();
         match self {
             Self::ObserverSilent => observers().map(Subject::Observer).collect(),
+            Self::PreflightFailures => vec![Subject::Deployment(config.stack.clone())],
             Self::Latency | Self::Success | Self::QuorumMargin | Self::AnomalyScore => services
                 .filter(|service| self != Self::AnomalyScore || service.policy.anomaly != AnomalyUse::Off)
                 .flat_map(|service| service.regions.iter().map(|it| (service.name.clone(), it.name.clone())))
