@@ -103,7 +103,7 @@ impl Part {
             Self::Proxy => proxy::measure(place),
             Self::Decide => decide::measure(place),
             Self::Anomaly => Ok(anomaly::measure(place)),
-            Self::Deploy => deploy::measure(place),
+            Self::Deploy => Ok(deploy::measure(place)),
             Self::Mutants => mutants::measure(place),
         }
     }

@@ -125,6 +125,7 @@ fn what_a_region_answers_and_how_it_is_checked_is_not_contradictory() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn each_mistake_names_line_and_key() {
     for (from, to, told) in [
         ("[[service]]", "colour = 1\n[[service]]", "pointsman.toml:4:1: unknown field `colour`"),
@@ -288,7 +289,7 @@ fn a_state_of_format_1_becomes_one_of_today() {
     assert_eq!(ServiceState::parse(older.to_string().as_bytes()), Ok(fresh));
 }
 
-/// Aurora's, DynamoDB's, S3's, RDS's and one of the user's own.
+/// Aurora's, `DynamoDB`'s, S3's, RDS's and one of the user's own.
 #[test]
 fn what_tells_how_far_data_are_behind_is_read_with_its_unit() {
     let lags = r#"name = "us-east-1"

@@ -49,7 +49,7 @@ fn widget(widget: &Widget) -> String {
     let Widget { kind, x, y, width, height, properties } = widget;
     let place =
         [("left", x * COLUMN_PX), ("top", y * ROW_PX), ("width", width * COLUMN_PX), ("height", height * ROW_PX)];
-    let style: String = place.iter().map(|(name, px)| format!("{name}:{px}px;")).collect();
+    let style = place.map(|(name, px)| format!("{name}:{px}px")).join(";");
     let title = properties["title"].as_str().map(|title| format!("<h3>{}</h3>", safe(title))).unwrap_or_default();
     let inside = match *kind {
         "text" => text(properties["markdown"].as_str().unwrap_or_default()),

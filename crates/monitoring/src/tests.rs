@@ -60,7 +60,7 @@ fn observation(config: &Config, service: &Service, observer: &ObserverName, verd
             streak: 30,
             since: now() - SignedDuration::from_secs(25),
             anomalous: false,
-            anomaly: Some(domain::Anomaly::Scored { score: 0.41, alert: false, reasons: Vec::new() }),
+            anomaly: Some(domain::Anomaly::Scored { score: 0.41, alert: false, episode: None, reasons: Vec::new() }),
             failing: BTreeMap::new(),
             silent: BTreeMap::new(),
             probes: vec![probe],

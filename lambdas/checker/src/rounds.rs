@@ -199,15 +199,11 @@ impl<'a> Watch<'a> {
     async fn look(&mut self, keep_alive: Period) -> RoundReports {
         let prober = &self.checker.prober;
         let asked_lately = self.asked.is_some_and(|asked| asked.elapsed() < keep_alive.0);
-        match self.previous.as_ref().filter(|previous| asked_lately && decision::is_quiet(previous)) {
-            Some(quiet) => {
-                RoundReports { regions: prober.regions(self.service).await, answering: quiet.answering.clone() }
-            }
-            None => {
-                self.asked = Some(Instant::now());
-                prober.round(self.service).await
-            }
+        if let Some(quiet) = self.previous.as_ref().filter(|previous| asked_lately && decision::is_quiet(previous)) {
+            return RoundReports { regions: prober.regions(self.service).await, answering: quiet.answering.clone() };
         }
+        self.asked = Some(Instant::now());
+        prober.round(self.service).await
     }
 
     /// Waits for the next round, and from `after` on for a successor: looked for more often than once a round, since the time

@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test's name says what it shows, its panic where it failed")]
 
 mod alarm;
+mod alerts;
 mod batches;
 mod crash_points;
 mod lag;

@@ -69,7 +69,7 @@ impl<'a> Scene<'a> {
     }
 }
 
-fn view(verdict: Verdict, streak: u32) -> RegionView {
+pub(crate) fn view(verdict: Verdict, streak: u32) -> RegionView {
     let (status, fault) = match verdict {
         Verdict::Down => (ProbeStatus::Failed, Some(Fault::ConnectTimeout)),
         _ => (ProbeStatus::Ok, None),
