@@ -319,6 +319,58 @@ mod tests {
     }
 
     #[test]
+    fn every_setting_is_as_configured() {
+        let text = |text: &str| Some(text.to_owned());
+        let settings = |config: &Config, place: usize| {
+            wanted_checks(&config.stack, &config.services[0]).swap_remove(place).settings
+        };
+        let https = config(
+            "kind = \"https\"\nport = 8443\npath = \"/up\"\nsearch = \"well\"\ninterval = \"30s\"\nthreshold = 5\n\
+             checkers = [\"us-east-1\", \"eu-west-1\", \"sa-east-1\"]",
+        );
+        let checkers = ["us-east-1", "eu-west-1", "sa-east-1"].map(str::to_owned);
+        let expected = CheckSettings {
+            r#type: text("HTTPS_STR_MATCH"),
+            ip_address: text("192.0.2.2"),
+            port: Some(8443),
+            resource_path: text("/up"),
+            fully_qualified_domain_name: text("api.example.com"),
+            search_string: text("well"),
+            request_interval: Some(30),
+            failure_threshold: Some(5),
+            enable_sni: Some(true),
+            regions: Some(Regions { region: checkers.into() }),
+            ..CheckSettings::default()
+        };
+        assert_eq!(settings(&https, 1), expected);
+        let never_healthy = CheckSettings {
+            r#type: text("TCP"),
+            fully_qualified_domain_name: text("api.example.com"),
+            port: Some(443),
+            disabled: Some(true),
+            inverted: Some(true),
+            ..CheckSettings::default()
+        };
+        assert_eq!(settings(&https, 2), never_healthy);
+        let metric = own("{ kind = \"metric\", alarm = { region = \"us-west-2\", name = \"errors\" } }");
+        let expected = CheckSettings {
+            r#type: text("CLOUDWATCH_METRIC"),
+            alarm_identifier: Some(AlarmIdentifier { region: "us-west-2".to_owned(), name: "errors".to_owned() }),
+            insufficient_data_health_status: text("LastKnownStatus"),
+            ..CheckSettings::default()
+        };
+        assert_eq!(settings(&metric, 0), expected);
+        let calculated = own("{ kind = \"calculated\", children = [\"c1\", \"c2\"], at_least = 1 }");
+        let expected = CheckSettings {
+            r#type: text("CALCULATED"),
+            child_health_checks: Some(Children { child_health_check: vec!["c1".to_owned(), "c2".to_owned()] }),
+            health_threshold: Some(1),
+            ..CheckSettings::default()
+        };
+        assert_eq!(settings(&calculated, 0), expected);
+    }
+
+    #[test]
     fn r26_an_alarm_edited_after_it_was_copied_is_drift() {
         let config = own("{ kind = \"metric\", alarm = { region = \"eu-west-1\", name = \"errors\" } }");
         let service = &config.services[0];

@@ -252,6 +252,17 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_may_be_ahead_by_as_much_as_an_observation_may_be_old() {
+        let mut world = World::new();
+        let ahead = later(world.now, Period::seconds(45));
+        world.sighting("us-east-2").observation.at = ahead;
+        assert_eq!(silence(&world, "us-east-2"), None);
+        let ahead = later(ahead, Period::millis(1));
+        world.sighting("us-east-2").observation.at = ahead;
+        assert_eq!(silence(&world, "us-east-2"), Some(Silence::Future(ahead)));
+    }
+
+    #[test]
     fn a_stranger_is_named_and_not_heard() {
         let mut world = World::new();
         world.sighting("us-east-2").observation.observer = "mallory".parse().unwrap();

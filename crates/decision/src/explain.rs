@@ -129,7 +129,7 @@ fn outlook(scene: &Scene<'_>) -> Option<String> {
 mod tests {
     use domain::{
         Fault, Mode, Reason, Sign,
-        Verdict::{Down, Unknown},
+        Verdict::{Down, Unknown, Up},
     };
 
     use super::*;
@@ -188,6 +188,30 @@ mod tests {
         world.config.services[0].policy.mode = Mode::Recommend;
         let told = told(&world);
         assert!(told.iter().any(|line| line.contains("`pointsman approve 1`")), "{told:#?}");
+    }
+
+    #[test]
+    fn no_round_is_told_of_a_streak_that_has_none() {
+        let mut world = World::new();
+        world.all("eu-west-1", Down, 0);
+        assert_eq!(told(&world)[1].matches("round").count(), 0, "{}", told(&world)[1]);
+    }
+
+    #[test]
+    fn while_paused_or_carrying_a_plan_out_nothing_is_said_of_a_next_failure() {
+        let should = |world: &World| told(world).iter().any(|line| line.starts_with("should "));
+        let mut paused = World::new();
+        paused.pause();
+        assert!(!should(&paused));
+        let mut busy = World::new();
+        busy.all("us-east-1", Down, 3);
+        let plan = busy.plan();
+        busy.all("us-east-1", Up, 9);
+        busy.state = crate::take(&busy.state, &busy.service().policy.clone(), plan, busy.now);
+        assert!(!should(&busy), "{:#?}", told(&busy));
+        let mut down = World::with("mode = \"observe\"");
+        down.all("us-east-1", Down, 9);
+        assert!(!should(&down), "{:#?}", told(&down));
     }
 
     #[test]

@@ -138,6 +138,14 @@ mod tests {
     }
 
     #[test]
+    fn an_order_to_where_traffic_is_taken_to_be_is_no_return() {
+        let mut world = World::new();
+        world.answering(&Answering::Unknown);
+        let plan = ask(&world, "us-east-1", &[HoldCode::ActiveUnknown]).unwrap();
+        assert_eq!((plan.kind, plan.from), (PlanKind::Failover, plan.to));
+    }
+
+    #[test]
     fn a_plan_in_flight_is_waited_for_even_by_force() {
         let mut world = World::new();
         let plan = ask(&world, "eu-west-1", &[]).unwrap();

@@ -418,3 +418,18 @@ pub(crate) fn unknown_region(region: &RegionName, scene: &Scene<'_>) -> HoldReas
     let known = list(scene.tallies.iter().map(|tally| tally.region));
     hold(HoldCode::UnknownRegion, format!("{region} is not a region of {}, which has {known}", scene.service.name))
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::ProbeName;
+
+    use super::*;
+
+    #[test]
+    fn names_are_listed_as_people_list_them() {
+        let probes: [ProbeName; 3] = ["deep", "http", "tcp"].map(|name| name.parse().unwrap());
+        let says = |many| agrees(&Signal::Probes(probes.iter().take(many).collect()));
+        assert_eq!(says(3), "the probes deep, http and tcp each fail for a quorum");
+        assert_eq!(says(2), "the probes deep and http each fail for a quorum");
+    }
+}

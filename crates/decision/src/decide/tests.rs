@@ -246,6 +246,10 @@ fn a_plan_in_flight_is_waited_for() {
     world.state = crate::take(&world.state, &world.service().policy.clone(), plan, world.now);
     assert_eq!(world.holds(), [HoldCode::PlanInFlight]);
     assert_eq!(world.decide().phase, Phase::FailingOver);
+    // Of what was told before, only why it is not done yet goes on being told.
+    let told = |code| HoldReason { code, text: "told before".to_owned() };
+    world.state.hold_reasons = vec![told(HoldCode::Cooldown), told(HoldCode::ControlPlaneUnreachable)];
+    assert_eq!(world.holds(), [HoldCode::PlanInFlight, HoldCode::ControlPlaneUnreachable]);
 }
 
 #[test]

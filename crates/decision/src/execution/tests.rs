@@ -353,3 +353,18 @@ fn after_the_change_nothing_waits_for_the_control_plane() {
     let (after, audit) = world.settle(unreachable(Some(1.0)));
     assert_eq!((after.state.hold_reasons, audit), (vec![], vec![]));
 }
+
+#[test]
+fn each_kind_of_news_is_noted_alone() {
+    let mut world = World::new();
+    world.pause();
+    let decision = world.decide();
+    let (known, _) = note(&world.state, &decision).expect("it is paused, which is news");
+    assert!(note(&known, &decision).is_none(), "once");
+    let why_not = ServiceState { hold_reasons: Vec::new(), ..known.clone() };
+    let elsewhere = ServiceState { active: region("eu-west-1"), ..known.clone() };
+    let recommended = taken().state.in_flight.map(|flight| Box::new(flight.plan));
+    for before in [why_not, elsewhere, ServiceState { recommended, ..known.clone() }] {
+        assert_eq!(note(&before, &decision).expect("there is news").0.hold_reasons, known.hold_reasons);
+    }
+}
