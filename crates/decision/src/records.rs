@@ -258,6 +258,25 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn its_names_are_a_level_for_each_further_region_and_the_fence() {
+        let service = &World::of("", &REGIONS[..3]).config.services[0];
+        let texts: Vec<_> = names(service).iter().map(Name::to_api).collect();
+        assert_eq!(texts, ["api.example.com.", "_pointsman-1.api.example.com.", "_pointsman.api.example.com."]);
+        assert!(names(service).iter().all(|name| is_ours(service, name)));
+        assert!(!is_ours(service, &"www.example.com".parse().unwrap()));
+    }
+
+    #[test]
+    fn the_fence_is_a_text_under_its_own_name() {
+        let service = &World::new().config.services[0];
+        let other_name = RecordSet { name: "www.example.com".parse().unwrap(), ..fence_set(service, "epoch=1") };
+        let other_kind = RecordSet { kind: RecordType::A, ..fence_set(service, "epoch=2") };
+        let sets = [other_name, other_kind, fence_set(service, "epoch=7 plan=e7-00000000")];
+        assert_eq!(fence_in(service, &sets).as_deref(), Some("epoch=7 plan=e7-00000000"));
+        assert_eq!(fence_in(service, &sets[..2]), None);
+    }
+
+    #[test]
     fn a_region_that_was_left_is_not_returned_to_by_route_53() {
         let regions = &REGIONS[..2];
         let (mut world, checks) = (World::of("", regions), checks(regions));

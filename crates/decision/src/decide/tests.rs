@@ -223,8 +223,10 @@ fn a_budget_of_two_frees_when_the_older_leaves_the_window() {
     assert_eq!(world.plan().kind, PlanKind::Failover);
     world.state.automatic.push(world.ago(1000));
     assert_eq!(world.holds(), [HoldCode::Budget]);
+    assert!(world.says().ends_with(" is used up; the next may happen at 10:25:00 UTC"), "{}", world.says());
     assert_eq!(world.decide().earliest_failover, Some(crate::reason::later(world.now, domain::Period::seconds(600))));
     let mut world = outage("max_auto_failovers_per_hour = 0");
+    assert!(world.says().ends_with(" is used up"), "{}", world.says());
     assert_eq!((world.holds(), world.decide().earliest_failover), (vec![HoldCode::Budget], None));
     world.state.automatic = vec![world.ago(1)];
     assert_eq!((world.holds(), world.decide().earliest_failover), (vec![HoldCode::Budget], None));

@@ -158,6 +158,8 @@ fn no_signal_is_asked_for_when_the_policy_says_so() {
 fn when_none_can_be_had_a_unanimous_quorum_for_twice_as_long_suffices() {
     let mut world = World::new();
     world.config.services[0].probes.truncate(1);
+    world.all("us-east-1", Down, 2);
+    assert!(world.says().contains("for 2 of 6 rounds in a row"), "{}", world.says());
     world.all("us-east-1", Down, 6);
     world.one("us-east-2", "us-east-1", Down, 5);
     assert_eq!((phase(&world), world.tally(0).rounds_missing()), (RegionPhase::Critical, Some(1)));
