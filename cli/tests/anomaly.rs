@@ -62,6 +62,9 @@ fn a_series_learns_and_then_alerts() {
         "time",
         "--fit-rows",
         "300",
+        // Five hours tell little of what happens once in ten days.
+        "--false-alarms",
+        "1",
         "--output",
         "json",
     ];

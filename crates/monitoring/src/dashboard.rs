@@ -300,12 +300,14 @@ fn own_health(config: &Config) -> Rows {
     let checkers = config.observers.iter().fold(Graph::new("Checkers: errors", config).stacked(), |graph, region| {
         graph.of_aws(region, ("AWS/Lambda", "Errors"), &[("FunctionName", &checker)], "Sum", region.as_str())
     });
-    let silent =
-        config.observers.iter().fold(Graph::new("Observers that are not heard", config).stacked(), |graph, region| {
-            let observer = ObserverName::from(region);
-            let label = observer.to_string();
-            graph.ours(config, Metric::ObserverSilent, &Subject::Observer(observer), "Maximum", &label)
-        });
+    let silent = Graph::new("Observers not heard, preflight failing", config).stacked();
+    let silent = config.observers.iter().fold(silent, |graph, region| {
+        let observer = ObserverName::from(region);
+        let label = observer.to_string();
+        graph.ours(config, Metric::ObserverSilent, &Subject::Observer(observer), "Maximum", &label)
+    });
+    let stack = Subject::Deployment(config.stack.clone());
+    let silent = silent.ours(config, Metric::PreflightFailures, &stack, "Maximum", "preflight");
     let of_services = |title: &str, metric, stat: &str| {
         let graph = config.services.iter().fold(Graph::new(title, config), |graph, service| {
             graph.ours(config, metric, &of(service), stat, service.name.as_str())

@@ -18,5 +18,5 @@ pub use batch::{Batch, Datum, QUIET};
 pub use dashboard::{Dashboard, Widget, dashboards};
 pub use emf::documents;
 pub use metric::{Kept, Metric, NAMESPACE, Publisher, Series, Subject, Unit, metrics_kept};
-pub use readings::{of_failure, of_look};
+pub use readings::{of_failure, of_look, of_preflight};
 pub use template::{Composites, template};

@@ -1,7 +1,7 @@
 //! What the failover function tells of each look.
 
 use decision::{Decision, Evidence, Outcome, Tally};
-use domain::{HoldCode, ObserverName, Period, Phase, PlanKind, RegionPhase, Service, ServiceState, VerdictAs};
+use domain::{Config, HoldCode, ObserverName, Period, Phase, PlanKind, RegionPhase, Service, ServiceState, VerdictAs};
 use jiff::Timestamp;
 
 use crate::{
@@ -68,6 +68,13 @@ pub fn of_look(
 /// Adds that a look failed at Route 53: what was decided is not done.
 pub fn of_failure(batch: &mut Batch, service: &Service, now: Timestamp) {
     batch.add(Metric::Blocked, Subject::Service(service.name.clone()), now, 1.0);
+}
+
+/// Adds how many checks of the preflight failed, if any did.
+pub fn of_preflight(batch: &mut Batch, config: &Config, failures: usize, now: Timestamp) {
+    if failures > 0 {
+        batch.add(Metric::PreflightFailures, Subject::Deployment(config.stack.clone()), now, failures as f64);
+    }
 }
 
 /// Of the observers that a decision needs at least, the one that wrote the longest ago; none: there are not as many.

@@ -123,6 +123,7 @@ fn sent(config: &Config) -> BTreeSet<Series> {
             look(&state, &evidence(config, service, config.observers.len(), &down));
         }
     }
+    crate::of_preflight(&mut batch, config, 2, now());
     batch.take().into_iter().map(|datum| datum.series).collect()
 }
 

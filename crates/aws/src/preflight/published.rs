@@ -1,7 +1,7 @@
 //! The preflight that the failover function makes by itself, and what it publishes of it.
 
 use jiff::Timestamp;
-use monitoring::{Batch, Metric, Subject};
+use monitoring::Batch;
 
 use super::{FindingStatus, Findings, Place, TestMessage, checks};
 use crate::{AwsError, Cloudwatch, Function};
@@ -13,11 +13,8 @@ pub async fn published_preflight(deployed: &Function) -> Result<Findings, AwsErr
     let place = Place { session, names, config: &deployment.config, deployed };
     let findings = checks(place, TestMessage::NotSent).await;
     let failures = findings.iter().filter(|finding| finding.status == FindingStatus::Fail).count();
-    if failures > 0 {
-        let mut batch = Batch::default();
-        let subject = Subject::Deployment(deployment.config.stack.clone());
-        batch.add(Metric::PreflightFailures, subject, Timestamp::now(), failures as f64);
-        Cloudwatch::new(session, &deployment.config).send(&mut batch).await?;
-    }
+    let mut batch = Batch::default();
+    monitoring::of_preflight(&mut batch, &deployment.config, failures, Timestamp::now());
+    Cloudwatch::new(session, &deployment.config).send(&mut batch).await?;
     Ok(findings)
 }

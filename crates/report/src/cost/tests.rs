@@ -31,11 +31,11 @@ fn a_month_of_three_observers_is_counted_item_by_item() {
     assert_eq!(amount(&cost, "Lambda: checkers"), "13.47");
     // Two with HTTPS and a fast interval, one that is always unhealthy.
     assert_eq!(amount(&cost, "Route 53: health checks"), "5.50");
-    // Three of each region and two of the service, at $0.30; 15 others in 4 h of 730.
-    assert_eq!(amount(&cost, "CloudWatch: metrics"), "2.42");
+    // Three of each region and two of the service, at $0.30; 16 others in 4 h of 730.
+    assert_eq!(amount(&cost, "CloudWatch: metrics"), "2.43");
     // 43,800 calls of the failover function, 8,760 × 3 of the observers, 1,440 × 3 in incidents.
     assert_eq!(amount(&cost, "CloudWatch: PutMetricData"), "0.74");
-    // Two of each region, five of the service, two of the function, three of the observers; a composite at $0.50.
+    // Two of each region, five of the service, two of the function, one of the preflight, three of the observers; a composite at $0.50.
     assert_eq!(amount(&cost, "CloudWatch: alarms"), "1.90");
     // Two metrics, 8,900 writes × 2 × 3, and 43,800 reads × 3
     assert_eq!(amount(&cost, "Anomaly score"), "0.92");
@@ -71,7 +71,7 @@ fn one_service_with_the_defaults_costs_no_more_than_25_dollars() {
 fn metrics_in_logs_cost_more_for_what_several_see() {
     let emf = of(&Config { metrics: MetricsBy::Emf, ..config(CONFIG) });
     // Three times six of the regions, two of the service and two margins.
-    assert_eq!(amount(&emf, "CloudWatch: metrics"), "4.82");
+    assert_eq!(amount(&emf, "CloudWatch: metrics"), "4.83");
     assert_eq!(amount(&emf, "CloudWatch: metrics in logs"), "0.09");
     assert!(emf.monthly > of(&config(CONFIG)).monthly);
 }
