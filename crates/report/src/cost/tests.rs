@@ -36,7 +36,7 @@ fn a_month_of_three_observers_is_counted_item_by_item() {
     // 43,800 calls of the failover function, 8,760 × 3 of the observers, 1,440 × 3 in incidents.
     assert_eq!(amount(&cost, "CloudWatch: PutMetricData"), "0.74");
     // Two of each region, five of the service, two of the function, one of the preflight, three of the observers; a composite at $0.50.
-    assert_eq!(amount(&cost, "CloudWatch: alarms"), "1.90");
+    assert_eq!(amount(&cost, "CloudWatch: alarms"), "2.00");
     // Two metrics, 8,900 writes × 2 × 3, and 43,800 reads × 3
     assert_eq!(amount(&cost, "Anomaly score"), "0.92");
     // 87,600 a checker × 3, and some in incidents.
