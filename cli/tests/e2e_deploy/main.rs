@@ -99,19 +99,23 @@ fn where_one_region_refuses_no_region_changes() {
     deployed_everywhere(&account);
 
     account.configure(30);
-    let before = config_keys(&account);
-    for refused in [OBSERVERS[1], CONTROL_REGION] {
-        account.fail(&denied("UpdateStack", refused));
-        let stopped = account.deploy(&["--yes"]).exits(6);
-        let first = format!("failed in {refused}; every region is what it was before");
-        let stopped = stopped.says(&[&first, "AccessDenied", "hint: "]);
-        for region in OBSERVERS.into_iter().chain([CONTROL_REGION]) {
-            assert!(stopped.stderr.contains(&format!("\n  {region} pointsman-")), "{region} is told of: {stopped}");
-        }
-        assert_eq!(config_keys(&account), before, "{stopped}");
-        account.fail("");
-        assert_eq!(account.deploy(&["--dry-run"]).exits(5).stderr.matches("error").count(), 0);
+    let (refused, before) = (OBSERVERS[1], config_keys(&account));
+    // Made anew, its bucket's stack is none of those that are updated.
+    for key in ["ConfigKey", "CodeKey"] {
+        let key = account.aws().parameter(refused, OBSERVER, key).unwrap();
+        account.aws().artifact("DELETE", refused, &key, b"");
     }
+    account.call(refused, "pointsman-artifacts", "DeleteStack", &[]);
+    account.fail(&denied("UpdateStack", refused));
+    let stopped = account.deploy(&["--yes"]).exits(6);
+    let first = format!("failed in {refused}; every region is what it was before");
+    let stopped = stopped.says(&[&first, "AccessDenied", "hint: "]);
+    for region in OBSERVERS.into_iter().chain([CONTROL_REGION]) {
+        assert!(stopped.stderr.contains(&format!("\n  {region} pointsman-")), "{region} is told of: {stopped}");
+    }
+    assert_eq!(config_keys(&account), before, "{stopped}");
+    account.fail("");
+    account.deploy(&["--dry-run"]).exits(5);
     account.deploy(&["--yes"]).exits(0);
     deployed_everywhere(&account);
     assert_ne!(config_keys(&account), before);
