@@ -211,11 +211,11 @@ fn checks_follow_alarms_and_count_others(lab: &Lab) {
     const ALARM: &str = "eu-west-1-errors";
     let others = fs::read_to_string(lab.with_others()).unwrap();
     let plan = lab.dns(&["plan", "--config", lab.with_others().to_str().unwrap()]).exits(0).json();
-    let own = |name: &str| {
-        let of = |change: &&Value| change["what"] == "check" && change["service"] == name && change["region"] == OTHER;
+    let own = |region: &str| {
+        let of = |change: &&Value| change["what"] == "check" && change["service"] == WWW && change["region"] == region;
         plan["changes"].as_array().unwrap().iter().find(of).unwrap()["id"].as_str().unwrap().to_owned()
     };
-    let (one, two) = (own(WWW), own(lab.service()));
+    let (one, two) = (own(FIRST), own(OTHER));
     let shop = others.find(&format!("name = \"{SHOP}\"")).unwrap();
     let named = |region: &str| format!("name = \"{region}\"");
     let of = |region: &str, check: &str| format!("{}\ncheck = {{ {check} }}", named(region));

@@ -191,6 +191,7 @@ fn the_aws_command_line_can_do_the_same() {
         }
         stack(region, if region == CONTROL_REGION { "control" } else { "observer" });
     }
+    stack(CONTROL_REGION, "watch");
     let status = account.run(&["status", "--output", "json"]);
     assert_eq!(status.json()[0]["active"], "eu-west-1", "{status}");
     // It is what the command line would have made.

@@ -197,7 +197,7 @@ fn health(config: &Config, service: &Service, only: Option<usize>) -> Vec<Value>
     let regions = service.regions.iter().enumerate().filter(|(place, _)| only.is_none_or(|only| only == *place));
     regions
         .map(|(_, region)| {
-            let title = format!("{} by observer: 2 down, 1 degraded, 0.5 unknown", region.name);
+            let title = format!("{} by observer: 2 is down", region.name);
             let (most, quorum) = (2 * config.observers.len(), 2.0 * service.policy.quorum as f64);
             let graph = Graph::new(title, config).stacked().left(json!({ "min": 0, "max": most, "showUnits": false }));
             let graph = graph.level(quorum, "a quorum says down", Some(RED));
