@@ -371,6 +371,16 @@ mod tests {
     }
 
     #[test]
+    fn it_is_quiet_while_every_region_is_up_and_one_is_answered() {
+        let answered = Answering::Region("us-east-1".parse().unwrap());
+        let up = follow(None, measured(100, &[ok("http")]), 0);
+        assert!(!is_quiet(&up), "nobody knows what is answered");
+        assert!(is_quiet(&Observation { answering: answered.clone(), ..up }));
+        let down = follow(None, measured(100, &[failed("http", Fault::Tls)]), 0);
+        assert!(!is_quiet(&Observation { answering: answered, ..down }));
+    }
+
+    #[test]
     fn a_write_is_due_on_change_and_every_half_minute() {
         let keep_alive = Period::seconds(30);
         let last = follow(None, measured(100, &[ok("http")]), 0);
