@@ -211,7 +211,7 @@ fn cooldown_budget_and_an_unverified_switch_stop_the_policy() {
     assert_eq!(world.holds(), [HoldCode::Cooldown, HoldCode::Budget, HoldCode::NotVerified]);
     world.state.last_switch = Some(world.ago(600));
     world.state.automatic = vec![world.ago(3600)];
-    assert_eq!(world.holds(), [HoldCode::NotVerified]);
+    assert_eq!((world.holds(), world.decide().earliest_failover), (vec![HoldCode::NotVerified], None));
     world.state.unverified = None;
     assert_eq!(world.plan().kind, PlanKind::Failover);
 }
@@ -247,7 +247,7 @@ fn a_plan_in_flight_is_waited_for() {
     let plan = world.plan();
     world.state = crate::take(&world.state, &world.service().policy.clone(), plan, world.now);
     assert_eq!(world.holds(), [HoldCode::PlanInFlight]);
-    assert_eq!(world.decide().phase, Phase::FailingOver);
+    assert_eq!((world.decide().phase, world.decide().earliest_failover), (Phase::FailingOver, None));
     // Of what was told before, only why it is not done yet goes on being told.
     let told = |code| HoldReason { code, text: "told before".to_owned() };
     world.state.hold_reasons = vec![told(HoldCode::Cooldown), told(HoldCode::ControlPlaneUnreachable)];
