@@ -259,6 +259,7 @@ fn the_active_region_is_what_is_answered_and_never_guessed() {
     let mut world = outage("");
     world.evidence.answering = Answering::Unknown;
     assert_eq!(world.plan().from, region("us-east-1"));
+    assert_eq!(world.decide().active, Some(region("us-east-1")));
     world.sighting("us-east-2").observation.answering = Answering::Mixed;
     world.sighting("us-west-2").observation.answering = Answering::Region(region("eu-west-1"));
     assert_eq!(world.holds(), [HoldCode::ActiveUnknown]);
