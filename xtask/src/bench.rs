@@ -161,6 +161,14 @@ impl Place {
         Ok((command, lines))
     }
 
+    /// Where a program of others is, once it is there in this version.
+    fn install(&self, name: &str, version: &str) -> Result<PathBuf> {
+        let folder = self.root.join(".pointsman/tools");
+        let root = folder.to_str().context("a path that is no text")?;
+        self.build(&["install", name, "--version", version, "--root", root, "--locked", "--quiet"])?;
+        Ok(folder.join("bin").join(name))
+    }
+
     fn build(&self, arguments: &[&str]) -> Result<()> {
         eprintln!("$ cargo {}", arguments.join(" "));
         let mut command = Command::new(crate::cargo());

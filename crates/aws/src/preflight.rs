@@ -131,9 +131,10 @@ async fn checks(place: Place<'_>, test: TestMessage) -> Findings {
 
 /// What the standbys need besides answering: their data, near enough, and the capacity. Changes nothing.
 pub async fn data_preflight(session: &Session, names: &Names, config: &Config) -> Findings {
-    let standbys = Standbys { session, names, config, only: None };
+    let place = Standbys { session, names, config, only: None };
+    let standbys = data::each(place).await;
     let (lags, capacity, buckets) =
-        futures::join!(data::lags(standbys), data::capacity(standbys), data::buckets(standbys));
+        futures::join!(data::lags(place, &standbys), data::capacity(place, &standbys), data::buckets(place, &standbys));
     [lags, capacity, buckets].concat()
 }
 
@@ -147,8 +148,9 @@ pub async fn quick_preflight(deployed: &Function, to: &RegionName, patience: Dur
         Box::pin(functions::schedules(place)),
         Box::pin(services::observers(place)),
         Box::pin(services::region(place, to)),
-        Box::pin(data::lags(standby)),
-        Box::pin(data::capacity(standby)),
+        // Each reads the states within its own patience: a slow answer to one takes nothing from the other.
+        Box::pin(async move { data::lags(standby, &data::each(standby).await).await }),
+        Box::pin(async move { data::capacity(standby, &data::each(standby).await).await }),
     ];
     let checks = checks.into_iter().map(|check| timeout(patience, check));
     let found = join_all(checks).await.into_iter().flat_map(Result::unwrap_or_default);

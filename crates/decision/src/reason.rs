@@ -47,18 +47,18 @@ fn push_clock(text: &mut String, at: Timestamp) {
 
 /// `a, b and c`.
 pub(crate) fn list<T: fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
-    let mut items: Vec<_> = items.into_iter().map(|item| item.to_string()).collect();
-    let last = items.pop().unwrap_or_default();
-    if items.is_empty() { last } else { format!("{} and {last}", items.join(", ")) }
+    let items: Vec<_> = items.into_iter().map(|item| item.to_string()).collect();
+    let mut text = String::new();
+    push_list(&mut text, items.len(), items.iter().map(String::as_str));
+    text
 }
 
-/// The same of names, onto a text.
-fn push_list<'a>(text: &mut String, names: impl ExactSizeIterator<Item = &'a str>) {
-    let last = names.len().saturating_sub(1);
+/// The same of so many names, onto a text.
+fn push_list<'a>(text: &mut String, count: usize, names: impl Iterator<Item = &'a str>) {
     for (place, name) in names.enumerate() {
         text.push_str(match place {
             0 => "",
-            _ if place == last => " and ",
+            _ if place + 1 == count => " and ",
             _ => ", ",
         });
         text.push_str(name);
@@ -95,15 +95,9 @@ fn push_seen(text: &mut String, tally: &Tally<'_>, what: VerdictAs) {
     text.push_str(" of ");
     push_count(text, tally.observers);
     text.push_str(" observers");
-    for (place, vote) in tally.saying(what).enumerate() {
-        text.push_str(match place {
-            0 => " (",
-            _ if place + 1 == count => " and ",
-            _ => ", ",
-        });
-        text.push_str(vote.observer.as_str());
-    }
     if count > 0 {
+        text.push_str(" (");
+        push_list(text, count, tally.saying(what).map(|vote| vote.observer.as_str()));
         text.push(')');
     }
 }
@@ -128,7 +122,7 @@ pub(crate) fn agrees(signal: &Signal<'_>) -> String {
         Signal::Probes(probes) => {
             let mut text = String::with_capacity(80);
             text.push_str("the probes ");
-            push_list(&mut text, probes.iter().map(|probe| probe.as_str()));
+            push_list(&mut text, probes.len(), probes.iter().map(|probe| probe.as_str()));
             text.push_str(" each fail for a quorum");
             text
         }

@@ -28,14 +28,7 @@ struct Outcomes {
 }
 
 pub(super) fn measure(place: &Place) -> Result<Vec<Figure>> {
-    let tools = place.root.join(".pointsman/cargo-mutants");
-    let program = tools.join("bin/cargo-mutants");
-    if !program.is_file() {
-        let arguments = ["install", "--quiet", "--locked", "cargo-mutants", "--version", VERSION, "--root"];
-        eprintln!("$ cargo {} {}", arguments.join(" "), place.shown(&tools));
-        let status = Command::new(crate::cargo()).args(arguments).arg(&tools).status();
-        ensure!(status.context("failed to run cargo")?.success(), "cargo-mutants {VERSION} could not be installed");
-    }
+    let program = place.install("cargo-mutants", VERSION)?;
     let results = place.root.join(".pointsman/mutants");
     fs::create_dir_all(&results).with_context(|| format!("failed to make {}", results.display()))?;
     let arguments = ["mutants", "--package", "decision", "--colors", "never", "--output"];

@@ -48,8 +48,8 @@ pub(super) struct Wanted {
     pub(super) functions: Vec<WantedStack>,
     /// Alarms, dashboard and subscriptions, which come last: they speak of the rest.
     pub(super) watch: WantedStack,
-    /// Its template by its key, where it is too long for a call.
-    watch_object: Option<(String, Bytes)>,
+    /// Under which key its template lies, where it is too long for a call.
+    watch_key: Option<String>,
     config: Config,
     config_key: String,
     config_object: Bytes,
@@ -76,10 +76,10 @@ impl Wanted {
         });
         let observers = config.observers.iter().map(|region| observer(names, config, release, region, &config_key));
         let control = control(names, config, release, &config_key, state_bucket);
-        let (watch, watch_object) = watch(session, names, config);
+        let (watch, watch_key) = watch(session, names, config);
         Ok(Self {
             watch,
-            watch_object,
+            watch_key,
             artifacts: artifacts.collect(),
             functions: observers.chain([control]).collect(),
             config: config.clone(),
@@ -115,13 +115,13 @@ impl Wanted {
 
     /// Puts the template of `watch` where it has to lie; false where there is no bucket for it.
     pub(super) async fn put_watch(&self, session: &Session, names: &Names) -> Result<bool, DeployError> {
-        let Some((key, body)) = &self.watch_object else { return Ok(true) };
+        let Some(key) = &self.watch_key else { return Ok(true) };
         let region = &self.watch.region;
         let bucket = names.artifacts(region);
         if session.s3(region).head_bucket().bucket(bucket).send().await.is_err() {
             return Ok(false);
         }
-        put_once(session, names, region, key.clone(), body.clone()).await?;
+        put_once(session, names, region, key.clone(), self.watch.template.body().to_owned().into()).await?;
         Ok(true)
     }
 }
@@ -180,23 +180,22 @@ fn control(names: &Names, config: &Config, release: &Release, config_key: &str, 
     }
 }
 
-/// The stack that is made from the configuration, and what lies in the bucket for it.
-fn watch(session: &Session, names: &Names, config: &Config) -> (WantedStack, Option<(String, Bytes)>) {
+/// The stack that is made from the configuration, and the key of its template where that has to lie in the bucket.
+fn watch(session: &Session, names: &Names, config: &Config) -> (WantedStack, Option<String>) {
     // What stands in for AWS knows the parts of it that drills need; composite alarms are not among them everywhere.
     let composites = if session.endpoint_url().is_some() { Composites::LeftOut } else { Composites::Made };
     let region = &config.control_region;
     let text = monitoring::template(config, composites).to_string();
     let stack = |template| WantedStack { region: region.clone(), name: names.stack("watch"), template };
-    let template = Template::new(text.clone(), []);
     if text.len() <= INLINE {
-        return (stack(template), None);
+        return (stack(Template::new(text, [])), None);
     }
     let (bucket, key) = (names.artifacts(region), format!("templates/{}.json", &sha256_hex(text.as_bytes())[..32]));
     let url = match session.endpoint_url() {
         Some(endpoint) => format!("{}/{bucket}/{key}", endpoint.trim_end_matches('/')),
         None => format!("https://{bucket}.s3.{region}.amazonaws.com/{key}"),
     };
-    (stack(template.stored(url)), Some((key, text.into())))
+    (stack(Template::new(text, []).stored(url)), Some(key))
 }
 
 /// A function's template, with what a lab adds to its environment.

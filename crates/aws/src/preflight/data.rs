@@ -29,9 +29,17 @@ pub(super) struct Standbys<'a> {
     pub(super) only: Option<&'a RegionName>,
 }
 
+/// A region of a service that another serves.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Standby<'a> {
+    service: &'a Service,
+    active: &'a Region,
+    region: &'a Region,
+}
+
 /// How far the standbys' data are behind, for what the policy allows.
-pub(super) async fn lags(place: Standbys<'_>) -> Findings {
-    let asked = each(place).await.into_iter().map(|(service, _, region)| async move {
+pub(super) async fn lags(place: Standbys<'_>, standbys: &[Standby<'_>]) -> Findings {
+    let asked = standbys.iter().map(|&Standby { service, region, .. }| async move {
         match (region.replication_lag.as_slice(), service.policy.rpo) {
             ([], None) => Vec::new(),
             ([], Some(rpo)) => vec![unmeasured(service, region, rpo)],
@@ -78,8 +86,8 @@ fn of_lag(service: &Service, region: &Region, metric: &Metric, read: Result<Opti
 }
 
 /// Whether the standbys could carry what the serving region does.
-pub(super) async fn capacity(place: Standbys<'_>) -> Findings {
-    let asked = each(place).await.into_iter().map(|(service, active, region)| async move {
+pub(super) async fn capacity(place: Standbys<'_>, standbys: &[Standby<'_>]) -> Findings {
+    let asked = standbys.iter().map(|&Standby { service, active, region }| async move {
         let (Some(of_active), Some(of_standby)) = (&active.capacity, &region.capacity) else { return Vec::new() };
         let life = CAPACITY_LIFE;
         let (serving, standby) =
@@ -114,8 +122,8 @@ fn of_capacity(what: &str, active: &RegionName, serving: f64, standby: f64) -> F
 }
 
 /// Whether the serving region's buckets replicate to the standbys'.
-pub(super) async fn buckets(place: Standbys<'_>) -> Findings {
-    let asked = each(place).await.into_iter().map(|(service, active, region)| async move {
+pub(super) async fn buckets(place: Standbys<'_>, standbys: &[Standby<'_>]) -> Findings {
+    let asked = standbys.iter().map(|&Standby { service, active, region }| async move {
         // By their places in both lists.
         let pairs = active.buckets.iter().zip(&region.buckets).map(|(from, to)| async move {
             let what = format!("{}: {from} in {} to {to} in {}", service.name, active.name, region.name);
@@ -148,8 +156,8 @@ async fn replicates(place: Standbys<'_>, region: &RegionName, from: &str, to: &s
     }))
 }
 
-/// Each service's regions but the one that serves, with that one.
-async fn each(place: Standbys<'_>) -> Vec<(&Service, &Region, &Region)> {
+/// Each service's regions but the one that serves, with that one: what the states say.
+pub(super) async fn each(place: Standbys<'_>) -> Vec<Standby<'_>> {
     let store = Store::new(place.session, place.names, &place.config.control_region);
     let asked = place.config.services.iter().map(|service| {
         let store = &store;
@@ -159,7 +167,7 @@ async fn each(place: Standbys<'_>) -> Vec<(&Service, &Region, &Region)> {
             let wanted =
                 |region: &&Region| region.name != active.name && place.only.is_none_or(|only| region.name == *only);
             let others = service.regions.iter().filter(wanted);
-            others.map(|region| (service, active, region)).collect::<Vec<_>>()
+            others.map(|region| Standby { service, active, region }).collect::<Vec<_>>()
         }
     });
     join_all(asked).await.into_iter().flatten().collect()

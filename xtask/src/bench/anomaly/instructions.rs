@@ -62,9 +62,7 @@ struct Values {
 pub(super) fn measure(place: &Place) -> Result<Vec<Figure>> {
     tools::install(&[tools::VALGRIND])?;
     ensure!(tools::is_there(tools::VALGRIND.program), "it needs valgrind");
-    let folder = place.root.join(".pointsman/tools");
-    let folder = folder.to_str().context("a path that is no text")?;
-    place.build(&["install", RUNNER, "--version", VERSION, "--root", folder, "--locked", "--quiet"])?;
+    let runner = place.install(RUNNER, VERSION)?;
     let arguments = ["bench", "--bench", "instructions", "--manifest-path", beside::MANIFEST];
     let shown = format!("cargo {}", arguments.join(" "));
     eprintln!("$ {shown}");
@@ -72,7 +70,7 @@ pub(super) fn measure(place: &Place) -> Result<Vec<Figure>> {
         .args(arguments)
         .args(["--target-dir", &beside::target(place), "--", "--output-format=json"])
         .current_dir(&place.root)
-        .env("GUNGRAUN_RUNNER", format!("{folder}/bin/{RUNNER}"))
+        .env("GUNGRAUN_RUNNER", runner)
         .stderr(Stdio::inherit())
         .output()
         .with_context(|| format!("failed to run {shown}"))?;
