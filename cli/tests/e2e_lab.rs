@@ -154,7 +154,10 @@ fn an_order_is_carried_out_once(lab: &Lab) {
     assert_eq!((&done["verified"], &done["active"], &done["plan"]["epoch"]), (&json!(true), &json!(OTHER), &json!(1)));
     assert_eq!(lab.answering(), Some(OTHER), "verified means that every name server says so");
     let status = lab.status();
-    assert_eq!((&status["phase"], &status["active"]), (&json!("failed_over"), &json!(OTHER)), "{status:#}");
+    assert_eq!(status["active"], OTHER, "{status:#}");
+    // The next tick already calls a region that was up all along ready to be returned to.
+    let phases = ["failed_over", "failback_ready"];
+    assert!(phases.iter().any(|phase| status["phase"] == *phase), "{status:#}");
 
     let again = lab.run(&order).exits(4).says(&["already_there", "hint:"]);
     assert!(again.stdout.is_empty(), "{again}");
