@@ -4,7 +4,14 @@ use domain::{
     Actor, Arming, Epoch, Expectation, HoldReason, NativeReturn, Plan, PlanId, PlanKind, RegionName, Slot, Step,
 };
 
-use crate::{evidence::NativeHealth, reason::later, scene::Scene, tally::Tally};
+use jiff::Timestamp;
+
+use crate::{
+    evidence::NativeHealth,
+    reason::{later, push_number},
+    scene::Scene,
+    tally::Tally,
+};
 
 /// What was decided, before it is numbered.
 #[derive(Debug)]
@@ -22,7 +29,7 @@ impl Draft<'_> {
         let state = scene.state;
         let epoch = state.epoch.next();
         Plan {
-            id: id(scene, epoch, &slots),
+            id: self.id(epoch, scene.now),
             service: scene.service.name.clone(),
             epoch,
             kind: self.kind,
@@ -36,6 +43,19 @@ impl Draft<'_> {
             because: self.because,
             forced,
         }
+    }
+
+    /// The same for the same plan wherever it is computed, so that a replay is recognised. Of one epoch, plans differ in
+    /// when they were made, what for and where to.
+    fn id(&self, epoch: Epoch, now: Timestamp) -> PlanId {
+        let (seconds, nanoseconds) = (now.as_second().to_le_bytes(), now.subsec_nanosecond().to_le_bytes());
+        let hash = fnv1a([&[self.kind as u8][..], self.to.as_str().as_bytes(), &seconds, &nanoseconds]);
+        let mut id = String::with_capacity(32);
+        id.push('e');
+        push_number(&mut id, epoch.0);
+        id.push('-');
+        id.extend(hash.to_be_bytes().into_iter().flat_map(|byte| [byte >> 4, byte & 0xf]).map(hexadecimal));
+        id.parse().expect("letters, digits and a hyphen are an identifier")
     }
 
     fn slots(&self, scene: &Scene<'_>) -> Vec<Slot> {
@@ -87,20 +107,17 @@ fn is_whole(tally: &Tally<'_>) -> bool {
     tally.is_up_for_long() && tally.native != NativeHealth::Unhealthy
 }
 
-/// The same for the same plan wherever it is computed, so that a replay is recognised.
-fn id(scene: &Scene<'_>, epoch: Epoch, slots: &[Slot]) -> PlanId {
-    let order =
-        slots.iter().flat_map(|slot| [if slot.arming == Arming::Own { " +" } else { " -" }, slot.region.as_str()]);
-    let texts = [scene.service.name.as_str()].into_iter().chain(order).map(str::as_bytes);
-    // A plan is made in a moment, which numbers tell sooner than words.
-    let numbers = [&epoch.0.to_le_bytes()[..], &scene.now.as_nanosecond().to_le_bytes()[..]];
-    let hash = fnv1a(texts.chain(numbers).flatten());
-    format!("e{epoch}-{hash:08x}").parse().expect("letters, digits and a hyphen are an identifier")
+/// FNV-1a: stable over builds and platforms, unlike the standard library's hasher.
+fn fnv1a<const PARTS: usize>(parts: [&[u8]; PARTS]) -> u32 {
+    let mut hash = 0x811c_9dc5;
+    for byte in parts.into_iter().flatten() {
+        hash = (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
+    }
+    hash
 }
 
-/// FNV-1a: stable over builds and platforms, unlike the standard library's hasher.
-fn fnv1a<'a>(bytes: impl IntoIterator<Item = &'a u8>) -> u32 {
-    bytes.into_iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
+fn hexadecimal(digit: u8) -> char {
+    char::from(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 })
 }
 
 #[cfg(test)]
@@ -109,8 +126,8 @@ mod tests {
 
     #[test]
     fn the_hash_is_fnv_1a() {
-        assert_eq!(fnv1a(b""), 0x811c_9dc5);
-        assert_eq!(fnv1a(b"a"), 0xe40c_292c);
-        assert_eq!(fnv1a(b"foobar"), 0xbf9c_f968);
+        assert_eq!(fnv1a([]), 0x811c_9dc5);
+        assert_eq!(fnv1a([b"a"]), 0xe40c_292c);
+        assert_eq!(fnv1a([b"foo", b"bar"]), 0xbf9c_f968);
     }
 }

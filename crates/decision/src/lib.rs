@@ -37,6 +37,6 @@ pub use explain::explain;
 pub use observe::{Measured, alerts, follow, is_quiet, leave_alerts_to, needs_event, needs_write, verdict};
 pub use order::{Order, may_force, order};
 pub use records::{RecordsError, change_batch, fence_in, fence_set, is_ours, names, record_sets, slots_in, target_of};
-pub use tally::{Signal, Tally, Vote, down_after};
+pub use tally::{Lasting, Signal, Tally, Vote, down_after};
 pub use unusual::Unusual;
 pub use zoning::{ReadZone, Remark, Zoning, risky, zoning};

@@ -262,6 +262,14 @@ proptest! {
     }
 
     #[test]
+    fn a_failover_that_is_planned_waits_for_nothing(world in a_world()) {
+        if plan_of(&world).is_some_and(|plan| plan.kind == PlanKind::Failover) {
+            let scene = Scene::new(world.service(), &world.state, &world.evidence, world.now);
+            prop_assert_eq!(scene.earliest_failover(), Some(world.now));
+        }
+    }
+
+    #[test]
     fn no_failover_by_policy_before_the_last_was_acknowledged_nor_beyond_the_rpo(world in a_world()) {
         let policy = &world.service().policy;
         if let Some(plan) = plan_of(&world).filter(|plan| matches!(plan.kind, PlanKind::Failover | PlanKind::Failback)) {

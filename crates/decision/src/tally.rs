@@ -36,9 +36,23 @@ pub enum Signal<'a> {
     /// An alarm that lives in another region is in `ALARM`.
     Alarm(&'a Alarm),
     /// These probes, of more than one kind, each fail for a quorum, for `down_after` rounds.
-    Probes(Vec<&'a ProbeName>),
+    Probes(Lasting<'a>),
     /// None can be had; everyone who knows says down, for twice `down_after`.
     Unanimity,
+}
+
+/// Probes that have failed for long enough.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lasting<'a> {
+    of: &'a [Probe],
+    which: Probes,
+}
+
+impl<'a> Lasting<'a> {
+    /// What they are called, in the order of the configuration.
+    pub fn names(&self) -> impl Iterator<Item = &'a ProbeName> + use<'a> {
+        self.which.of(self.of).map(|probe| &probe.name)
+    }
 }
 
 /// The observers' words on one region.
@@ -220,6 +234,15 @@ impl<'a> Tally<'a> {
         self.votes.iter().filter(move |vote| vote.counts_as == what)
     }
 
+    /// How many they are.
+    #[must_use]
+    pub fn count(&self, what: VerdictAs) -> usize {
+        match what {
+            VerdictAs::Up => self.up,
+            VerdictAs::Down => self.down,
+        }
+    }
+
     /// Up by quorum, and not down by another.
     #[must_use]
     pub fn is_up(&self) -> bool {
@@ -281,7 +304,7 @@ impl<'a> Tally<'a> {
         } else if let Some(alarm) = self.alarm_in_alarm() {
             Some(Signal::Alarm(alarm))
         } else if self.lasting.has_two_kinds(self.probes) {
-            Some(Signal::Probes(self.lasting.of(self.probes).map(|probe| &probe.name).collect()))
+            Some(Signal::Probes(Lasting { of: self.probes, which: self.lasting }))
         } else {
             (self.is_unanimous() && !self.has_signal()).then_some(Signal::Unanimity)
         }
