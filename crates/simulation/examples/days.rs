@@ -1,6 +1,6 @@
 //! Days of weather: `days DAYS THREADS [SCENARIO|KEYS [TABLES]]`, over a scenario's service, or over the weather's own
 //! with these keys and tables. Prints the summary and how many rounds a second were lived, and tells of each false
-//! failover in which life and at which second it happened.
+//! failover and each outage missed in which life and at which second it was so.
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -15,6 +15,10 @@ use scenario::{Scenario, catalog};
 use simulation::{Controller, Options, SERVICE, Tally, World, day, lives, run};
 
 const OPTIONS: Options = Options { skip: true, uncorroborated: true };
+
+type Count = fn(&Tally) -> u64;
+
+const MISTAKES: [(&str, Count); 2] = [("a false failover", false_failovers), ("an outage missed", missed)];
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -32,8 +36,10 @@ fn main() {
     let all = lives(days, threads, |number| {
         let seed = scenario.seed.wrapping_add(number);
         let life = run(&day(&world, seed), seed, OPTIONS);
-        for number in 1..=mistakes(&life) {
-            eprintln!("seed {seed}: a false failover at {} s", when(&world, seed, number) / 1_000);
+        for (what, count) in MISTAKES {
+            for number in 1..=count(&life) {
+                eprintln!("seed {seed}: {what} by {} s", when(&world, seed, count, number) / 1_000);
+            }
         }
         life
     });
@@ -46,17 +52,21 @@ fn main() {
     );
 }
 
-fn mistakes(life: &Tally) -> u64 {
+fn false_failovers(life: &Tally) -> u64 {
     life.records[&Controller::Pointsman].false_failovers
 }
 
-/// The millisecond of a life's so manieth false failover: what ends earlier begins alike.
-fn when(world: &World, seed: u64, number: u64) -> u64 {
+fn missed(life: &Tally) -> u64 {
+    life.records[&Controller::Pointsman].missed
+}
+
+/// The millisecond by which a life has so many mistakes of a kind: what ends earlier begins alike.
+fn when(world: &World, seed: u64, count: Count, number: u64) -> u64 {
     let mut life = day(world, seed);
     let (mut before, mut by) = (0, life.course.ends);
     while by - before > 1 {
         life.course.ends = before.midpoint(by);
-        if mistakes(&run(&life, seed, OPTIONS)) < number {
+        if count(&run(&life, seed, OPTIONS)) < number {
             before = life.course.ends;
         } else {
             by = life.course.ends;
