@@ -61,11 +61,6 @@ pub(crate) fn decided(scene: &Scene<'_>) -> Decision {
         }
         (Err(reasons), _) => (Outcome::Hold(reasons), None),
     };
-    // Nothing that it would have to wait for is left.
-    let earliest_failover = match &outcome {
-        Outcome::Plan(plan) if plan.kind == PlanKind::Failover => Some(scene.now),
-        Outcome::Plan(_) | Outcome::Hold(_) => scene.earliest_failover(),
-    };
     // A handful: put in one by one they need no list to be sorted first.
     let mut regions = BTreeMap::new();
     for tally in &scene.tallies {
@@ -81,7 +76,7 @@ pub(crate) fn decided(scene: &Scene<'_>) -> Decision {
         outcome,
         would,
         mode: service.policy.mode,
-        earliest_failover,
+        earliest_failover: scene.earliest_failover(),
     }
 }
 

@@ -130,4 +130,9 @@ mod tests {
         assert_eq!(fnv1a([b"a"]), 0xe40c_292c);
         assert_eq!(fnv1a([b"foo", b"bar"]), 0xbf9c_f968);
     }
+
+    #[test]
+    fn digits_are_hexadecimal() {
+        assert_eq!((0..16).map(hexadecimal).collect::<String>(), "0123456789abcdef");
+    }
 }

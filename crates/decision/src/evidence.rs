@@ -140,8 +140,9 @@ impl Evidence {
     pub fn hear(&self, service: &Service, now: Timestamp) -> Hearing<'_> {
         let observers = self.observers.len();
         let mut hearing = Hearing { knowing: Vec::with_capacity(observers), silent: Vec::new(), observers };
+        let future = later(now, service.policy.stale_after);
         for observer in &self.observers {
-            match self.word_of(observer, service, now) {
+            match self.word_of(observer, service, future) {
                 Ok(sighting) => hearing.knowing.push(sighting),
                 Err(silence) => hearing.silent.push((observer, silence)),
             }
@@ -154,7 +155,8 @@ impl Evidence {
         hearing
     }
 
-    fn word_of(&self, observer: &ObserverName, service: &Service, now: Timestamp) -> Result<&Sighting, Silence> {
+    /// What an observer wrote last, when it counts; what is dated after `future` does not.
+    fn word_of(&self, observer: &ObserverName, service: &Service, future: Timestamp) -> Result<&Sighting, Silence> {
         let policy = &service.policy;
         let mut newest: Option<&Sighting> = None;
         let mut worst = None;
@@ -175,8 +177,7 @@ impl Evidence {
         if *age > policy.stale_after {
             return Err(Silence::Stale(*age));
         }
-        // Seldom: a time is reckoned only where it matters.
-        if observation.at > now && observation.at > later(now, policy.stale_after) {
+        if observation.at > future {
             return Err(Silence::Future(observation.at));
         }
         let (mut blind, mut all_down) = (true, true);
