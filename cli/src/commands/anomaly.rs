@@ -94,7 +94,7 @@ fn batch(
         .expect("a table has a value a column in every row");
     let params = options.range_weight.map_or(params.clone(), |weight| params.range_weight(weight));
     let forest = params.fit(&DatasetBase::from(view))?;
-    let usual = table.rows().take(fitted).map(|row| forest.score(row)).collect::<Result<Vec<_>, _>>()?;
+    let usual = table.rows().take(fitted).map(|row| forest.strangeness(row)).collect::<Result<Vec<_>, _>>()?;
     // As if all that was fitted were a day. Too few rows to calibrate on alert at nothing.
     let threshold = match Calibration::new(usual, fitted as f64) {
         Ok(calibration) => calibration.threshold(options.false_alarms.unwrap_or(1.0))?,
@@ -106,7 +106,8 @@ fn batch(
         let ranked = explained.ranked().take(reasons);
         let reasons = ranked.map(|(feature, share)| Reason { feature: table.names[feature].clone(), share });
         let score = explained.score();
-        Ok(Judged { row, score: Some(score), alert: score > threshold, reasons: reasons.collect(), state: None })
+        let alert = forest.strangeness(values)? > threshold;
+        Ok(Judged { row, score: Some(score), alert, reasons: reasons.collect(), state: None })
     });
     rows.collect()
 }

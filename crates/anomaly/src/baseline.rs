@@ -13,7 +13,7 @@ use crate::AnomalyError;
 
 pub use written::{BASELINE_VERSION, BaselineError};
 
-use features::{Addresses, Recent};
+use features::{Addresses, Moment, Recent, Row};
 use history::History;
 use model::Model;
 
@@ -24,6 +24,11 @@ const REFIT: (u32, u32) = (10, 360);
 /// The newest of the rounds are left out of a new forest: a quarter, and so many at the most. What creeps up would be learned
 /// while it is still too little to be seen.
 const UNPROVEN: u32 = 60;
+/// An alert of what passed by itself makes the next one rarer by so many e-folds, ten times. Rounds without one give back as much
+/// as alerts at the stated rate take: in the long run it is that rate, whatever the tail (adaptive conformal inference).
+const CAUTION: f64 = 2.3;
+/// In all, a thousand times.
+const MOST_CAUTION: f64 = 6.9;
 /// So many usual rounds in a row end an episode.
 const CALM: i32 = 30;
 /// Unusual rounds are not learned until an episode has lasted so many; then they are how it is now.
@@ -42,6 +47,17 @@ pub struct Baseline {
     addresses: Addresses,
     history: History,
     model: Option<Fitted>,
+    passing: Passing,
+    /// By how many e-folds alerts are made rarer than the tail says.
+    caution: f64,
+}
+
+/// What is not known yet to be an incident or to pass by itself.
+#[derive(Debug, Clone, Default)]
+struct Passing {
+    alerted: bool,
+    /// Unusual ones, not learned yet.
+    rounds: Vec<(Row, Moment)>,
 }
 
 /// What a baseline says of a round.
@@ -108,6 +124,8 @@ impl Baseline {
             addresses: Addresses::default(),
             history: History::default(),
             model: None,
+            passing: Passing::default(),
+            caution: 0.0,
         }
     }
 
@@ -125,6 +143,10 @@ impl Baseline {
     ) -> Result<Option<Reading>, AnomalyError> {
         let Some(row) = features::row(at, reports, &mut self.addresses) else { return Ok(None) };
         let moment = self.recent.moment(at, &row);
+        let before = before.filter(|episode| at <= episode.until);
+        if before.is_none() {
+            self.pass();
+        }
         let reading = match &self.model {
             None => Reading {
                 anomaly: Anomaly::Learning { rounds: self.history.rounds(), needed: self.settings.needed },
@@ -132,8 +154,8 @@ impl Baseline {
             },
             Some(Fitted { model, .. }) => {
                 let scored = model.score(&moment)?;
-                let unusual = scored.false_alarms_per_day < self.settings.false_alarms_per_day;
-                let before = before.filter(|episode| at <= episode.until);
+                let unusual =
+                    scored.false_alarms_per_day < self.settings.false_alarms_per_day * libm::exp(-self.caution);
                 let episode = self.settings.episode(at, before, unusual);
                 let alert = unusual && before.is_none();
                 Reading {
@@ -142,12 +164,41 @@ impl Baseline {
                 }
             }
         };
-        let held = reading.unusual && reading.anomaly.episode().is_some_and(|episode| self.settings.holds(episode, at));
-        if usual && !held {
-            self.recent.learn(row);
-            self.history.learn(moment);
-        }
+        self.learn(at, row, moment, &reading, usual);
         Ok(Some(reading))
+    }
+
+    /// Learns a usual round; an unusual one is kept aside until it is known what the episode was.
+    fn learn(&mut self, at: Timestamp, row: Row, moment: Moment, reading: &Reading, usual: bool) {
+        if !usual {
+            self.passing = Passing::default();
+            return;
+        }
+        self.caution =
+            (self.caution - CAUTION * self.settings.false_alarms_per_day / self.settings.rounds_per_day).max(0.0);
+        self.passing.alerted |= reading.anomaly.is_alert();
+        let episode = reading.anomaly.episode();
+        if episode.is_some_and(|episode| !self.settings.holds(episode, at)) {
+            // It is how it is now, and was told rightly.
+            self.passing = Passing::default();
+        } else if reading.unusual {
+            self.passing.rounds.push((row, moment));
+            return;
+        }
+        self.recent.learn(row);
+        self.history.learn(moment);
+    }
+
+    /// An episode is over, and it was no incident: it was a false alarm, and its rounds belong to what is usual.
+    fn pass(&mut self) {
+        let Passing { alerted, rounds } = std::mem::take(&mut self.passing);
+        if alerted {
+            self.caution = (self.caution + CAUTION).min(MOST_CAUTION);
+        }
+        for (row, moment) in rounds {
+            self.recent.learn(row);
+            self.history.keep(moment);
+        }
     }
 
     /// Takes what another environment of the same observer has learned, where that is newer.
@@ -155,6 +206,7 @@ impl Baseline {
         if other.history.last() > self.history.last() {
             self.recent.long = other.recent.long;
             self.history = other.history;
+            self.caution = other.caution;
         }
     }
 

@@ -80,7 +80,7 @@ impl Tail {
 }
 
 impl Calibration {
-    /// From the scores of the rows that the forest was fitted on, of which a day has so many.
+    /// From the scores, or better the strangeness, of the rows that the forest was fitted on, of which a day has so many.
     pub fn new(scores: Vec<f64>, rows_per_day: f64) -> Result<Self, AnomalyError> {
         Self::with_tail(scores, rows_per_day, Kind::Pareto)
     }
@@ -108,7 +108,7 @@ impl Calibration {
 
     /// The score above which a row is an alarm, so that usual rows give so many a day.
     ///
-    /// It may be above 1: so rarely that no score is enough.
+    /// Of scores that end at 1 it may be above that: so rarely that no score is enough.
     pub fn threshold(&self, false_alarms_per_day: f64) -> Result<f64, AnomalyError> {
         if !(false_alarms_per_day.is_finite() && false_alarms_per_day > 0.0) {
             return Err(AnomalyError::Rate(false_alarms_per_day));

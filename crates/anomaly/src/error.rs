@@ -24,6 +24,9 @@ pub enum AnomalyError {
     /// More features than a tree can name.
     #[error("{0} features: a forest takes at most {max}", max = u16::MAX)]
     TooManyFeatures(usize),
+    /// More rows than can be numbered to be drawn from.
+    #[error("{0} rows: 4,294,967,295 at most can be drawn from")]
+    TooManyRows(usize),
     /// An infinite value among the rows to fit on.
     #[error("row {row}, column {column} is infinite: a forest is fitted on finite or missing values")]
     Infinite {

@@ -20,8 +20,10 @@ impl<F: Real, D: Data<Elem = F>, T> Fit<ArrayBase<D, Ix2>, T, AnomalyError> for 
     fn fit(&self, dataset: &DatasetBase<ArrayBase<D, Ix2>, T>) -> Result<Self::Object, AnomalyError> {
         let rows = dataset.records.view();
         let features = features(&rows)?;
-        let ranges = ranges(&rows)?;
-        Ok(IsolationForest::new(grow(self, &rows, features), ranges, self.range_weight()))
+        let sampled = self.sample() < rows.nrows();
+        let (ranges, hashes) = ranges_and_hashes(&rows, sampled)?;
+        let picked = if sampled { in_order(&rows, &hashes)? } else { Vec::new() };
+        Ok(IsolationForest::new(grow(self, &rows, features, picked), ranges, self.range_weight()))
     }
 }
 
@@ -35,9 +37,19 @@ fn features<F>(rows: &ArrayView2<'_, F>) -> Result<u16, AnomalyError> {
     u16::try_from(rows.ncols()).map_err(|_| AnomalyError::TooManyFeatures(rows.ncols()))
 }
 
-fn ranges<F: Real>(rows: &ArrayView2<'_, F>) -> Result<Vec<Range<F>>, AnomalyError> {
+/// What must be known of all rows, in one pass: most of a fit's time where they are many. Hashes only where they are asked for.
+fn ranges_and_hashes<F: Real>(
+    rows: &ArrayView2<'_, F>,
+    hashed: bool,
+) -> Result<(Vec<Range<F>>, Vec<u32>), AnomalyError> {
     let mut ranges = vec![Range::empty(); rows.ncols()];
-    for_each_row(rows, |row| ranges.iter_mut().zip(row).for_each(|(range, value)| *range = range.with(*value)));
+    let mut hashes = Vec::with_capacity(if hashed { rows.nrows() } else { 0 });
+    for_each_row(rows, |row| {
+        ranges.iter_mut().zip(row).for_each(|(range, value)| *range = range.with(*value));
+        if hashed {
+            hashes.push(hash(row));
+        }
+    });
     // An infinite value is the end of its column's range: looked for only where there is one.
     if ranges.iter().any(|range| range.least == F::neg_infinity() || range.greatest == F::infinity()) {
         let mut values = rows.indexed_iter();
@@ -45,25 +57,32 @@ fn ranges<F: Real>(rows: &ArrayView2<'_, F>) -> Result<Vec<Range<F>>, AnomalyErr
             return Err(AnomalyError::Infinite { row, column });
         }
     }
-    Ok(ranges)
+    Ok((ranges, hashes))
 }
 
-fn grow<F: Real>(params: &IsolationForestValidParams, rows: &ArrayView2<'_, F>, features: u16) -> Trees<F> {
+/// Where `picked` is empty every tree is grown on all rows.
+fn grow<F: Real>(
+    params: &IsolationForestValidParams,
+    rows: &ArrayView2<'_, F>,
+    features: u16,
+    mut picked: Vec<u32>,
+) -> Trees<F> {
     let sample = params.sample().min(rows.nrows());
     let lengths = PathLengths::up_to(sample);
     let mut trees = Trees::new(params.trees(), sample, height_limit(sample));
     let mut grower = Grower::new(sample, features, &lengths);
     let mut order = Vec::with_capacity(sample);
-    let mut picked = if sample < rows.nrows() { in_order(rows) } else { (0..sample).collect() };
     for at in 0..params.trees() {
         let mut draws = Draws::new(params.seed(), at as u64);
-        if sample < picked.len() {
-            for place in 0..sample {
-                let other = place + draws.below(picked.len() - place);
-                picked.swap(place, other);
-            }
+        if picked.is_empty() {
+            grower.grow(|row, feature| rows[[row, feature]], &mut draws, &mut trees.tree_mut(at), &mut order);
+            continue;
         }
-        let value = |row: usize, feature: usize| rows[[picked[row], feature]];
+        for place in 0..sample {
+            let other = place + draws.below(picked.len() - place);
+            picked.swap(place, other);
+        }
+        let value = |row: usize, feature: usize| rows[[picked[row] as usize, feature]];
         grower.grow(value, &mut draws, &mut trees.tree_mut(at), &mut order);
     }
     trees
@@ -71,15 +90,14 @@ fn grow<F: Real>(params: &IsolationForestValidParams, rows: &ArrayView2<'_, F>, 
 
 /// The rows' numbers in an order that only their values decide: what is drawn depends on the place, and rows in another order
 /// are the same rows. It is the order of their hashes, since that takes no sorting to speak of.
-fn in_order<F: Real>(rows: &ArrayView2<'_, F>) -> Vec<usize> {
-    let mut hashes = Vec::with_capacity(rows.nrows());
-    for_each_row(rows, |row| hashes.push(hash(row)));
-    let bits = rows.nrows().next_power_of_two().trailing_zeros().max(1);
-    let bucket =
-        |hash: u64| usize::try_from(hash >> (u64::BITS - bits)).expect("there are no more buckets than twice the rows");
+fn in_order<F: Real>(rows: &ArrayView2<'_, F>, hashes: &[u32]) -> Result<Vec<u32>, AnomalyError> {
+    let count = u32::try_from(rows.nrows()).map_err(|_| AnomalyError::TooManyRows(rows.nrows()))?;
+    // Of a few rows each.
+    let bits = (rows.nrows() / 4).next_power_of_two().trailing_zeros().max(1);
+    let bucket = |hash: u32| (hash >> (u32::BITS - bits)) as usize;
     // How many rows a bucket has, then where it ends, then, filled from behind, where it starts.
-    let mut starts = vec![0_usize; 1 << bits];
-    for hash in &hashes {
+    let mut starts = vec![0_u32; 1 << bits];
+    for hash in hashes {
         starts[bucket(*hash)] += 1;
     }
     let mut rows_before = 0;
@@ -88,22 +106,25 @@ fn in_order<F: Real>(rows: &ArrayView2<'_, F>) -> Vec<usize> {
         *count = rows_before;
     }
     let mut order = vec![0; rows.nrows()];
-    for (row, hash) in hashes.iter().enumerate().rev() {
+    for (row, hash) in (0..count).zip(hashes).rev() {
         let place = &mut starts[bucket(*hash)];
         *place -= 1;
-        order[*place] = row;
+        order[*place as usize] = row;
     }
-    let by_values = |a: usize, b: usize| {
-        let differ = rows.row(a).iter().zip(rows.row(b)).map(|(a, b)| a.order(b)).find(|order| order.is_ne());
+    let by_values = |a: u32, b: u32| {
+        let (a, b) = (rows.row(a as usize), rows.row(b as usize));
+        let differ = a.iter().zip(b).map(|(a, b)| a.order(b)).find(|order| order.is_ne());
         differ.unwrap_or(Ordering::Equal)
     };
-    let ends = starts.iter().skip(1).copied().chain([rows.nrows()]);
+    let ends = starts.iter().skip(1).copied().chain([count]);
     for (start, end) in starts.iter().copied().zip(ends) {
         if end - start > 1 {
-            order[start..end].sort_unstable_by(|a, b| hashes[*a].cmp(&hashes[*b]).then_with(|| by_values(*a, *b)));
+            let hash = |row: u32| hashes[row as usize];
+            order[start as usize..end as usize]
+                .sort_unstable_by(|a, b| hash(*a).cmp(&hash(*b)).then_with(|| by_values(*a, *b)));
         }
     }
-    order
+    Ok(order)
 }
 
 /// Rows that lie one after the other are looked at as they are: half the time of rows by their strides.
@@ -121,11 +142,11 @@ fn for_each_row<F: Real>(rows: &ArrayView2<'_, F>, mut look: impl FnMut(&[F])) {
 }
 
 /// Of a row's values in single precision, so that a forest over `f32` is grown on the same rows as one over `f64`.
-fn hash<F: Real>(values: &[F]) -> u64 {
+fn hash<F: Real>(values: &[F]) -> u32 {
     const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
     let hash = values.iter().fold(0, |hash: u64, value| {
         (hash.rotate_left(23) ^ u64::from(f32::narrow(value.wide()).to_bits())).wrapping_mul(ODD)
     });
     // What differs high up in a value must tell rows apart low down, and the other way round.
-    (hash ^ (hash >> 32)).wrapping_mul(ODD)
+    (((hash ^ (hash >> 32)).wrapping_mul(ODD)) >> 32) as u32
 }

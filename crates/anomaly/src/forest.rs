@@ -6,7 +6,7 @@ use ndarray::{Array1, ArrayBase, ArrayView1, Data, Ix2};
 use crate::{
     AnomalyError, Real,
     path::PathLengths,
-    range::{Range, lift},
+    range::{Range, lift, strangeness},
 };
 
 /// Rows scored together: a tree stays in the nearest cache while they pass.
@@ -288,6 +288,14 @@ impl<F: Real> IsolationForest<F> {
     pub fn plain_score(&self, row: &[F]) -> Result<f64, AnomalyError> {
         self.check(row.len())?;
         Ok(self.plain(self.summed(&row)))
+    }
+
+    /// The score on a scale without an end: −ln(1 − plain score), and three times the range weight for each length of its range
+    /// that a feature is outside. What never changed before and then does has a score next to 1 as a slow answer may have;
+    /// here it is far above all that is usual, so this is what a [`Calibration`](crate::Calibration) is best made of.
+    pub fn strangeness(&self, row: &[F]) -> Result<f64, AnomalyError> {
+        let excess: f64 = self.ranges.iter().zip(row).map(|(range, value)| range.excess(*value)).sum();
+        Ok(strangeness(self.plain_score(row)?, self.range_weight * excess))
     }
 
     pub(crate) fn check(&self, found: usize) -> Result<(), AnomalyError> {

@@ -55,6 +55,11 @@ pub(crate) fn lift(excess: f64) -> f64 {
     libm::tanh(STEEPNESS * excess)
 }
 
+/// On a scale without an end, where `excess` goes on to count when the score is next to its highest.
+pub(crate) fn strangeness(plain: f64, excess: f64) -> f64 {
+    STEEPNESS * excess - libm::log((1.0 - plain).max(f64::EPSILON))
+}
+
 #[cfg(test)]
 #[allow(clippy::float_cmp, reason = "all of these have an exact result")]
 mod tests {

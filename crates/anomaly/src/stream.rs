@@ -131,7 +131,7 @@ impl Detector {
         moment.write(&model.usual, &mut self.last);
         model.scaling.apply(&mut self.last);
         let score = model.forest.score(&self.last)?;
-        let rate = model.calibration.false_alarms_per_day(score);
+        let rate = model.calibration.false_alarms_per_day(model.forest.strangeness(&self.last)?);
         let leads = self.recent.iter().all(|before| rate < *before);
         self.recent.push_back(rate);
         if self.recent.len() > self.params.episode {
@@ -163,7 +163,7 @@ impl Detector {
         let scores = dataset
             .records
             .outer_iter()
-            .map(|row| forest.score(row.as_slice().expect("a new array has its rows one after the other")));
+            .map(|row| forest.strangeness(row.as_slice().expect("a new array has its rows one after the other")));
         let calibration = Calibration::new(scores.collect::<Result<_, _>>()?, self.rows_per_day())?;
         Ok(Model { forest, scaling, calibration, usual })
     }

@@ -65,6 +65,16 @@ fn a_change_in_what_never_changed_alerts_at_once() {
 }
 
 #[test]
+fn what_never_changed_alerts_at_any_rate() {
+    for rate in [10.0, 0.1, 0.001] {
+        let params = DetectorParams::default().seed(1).learn(300).refit(200).false_alarms_per_day(rate);
+        let mut detector = params.check().unwrap().detector(2);
+        feed(&mut detector, 0, 310);
+        assert!(scored(detector.observe(3_100, &[0.5, 60.0]).unwrap()).alert, "{rate} a day");
+    }
+}
+
+#[test]
 fn missing_values_are_no_alert_and_no_panic() {
     let mut detector = detector(2);
     feed(&mut detector, 0, 600);

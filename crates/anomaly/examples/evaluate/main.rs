@@ -7,6 +7,8 @@ mod draws;
 mod endpoint;
 mod nab;
 mod streaming;
+#[path = "../../tests/support/endpoint.rs"]
+mod watch;
 
 use std::{
     env,

@@ -48,12 +48,18 @@ impl History {
     }
 
     pub(super) fn learn(&mut self, moment: Moment) {
-        self.rounds = self.rounds.saturating_add(1);
         self.skipped += 1;
-        if self.skipped < self.stride {
-            return;
+        if self.skipped >= self.stride {
+            self.skipped = 0;
+            self.keep(moment);
+        } else {
+            self.rounds = self.rounds.saturating_add(1);
         }
-        self.skipped = 0;
+    }
+
+    /// Takes a round in that must not be passed over: there are few of its kind.
+    pub(super) fn keep(&mut self, moment: Moment) {
+        self.rounds = self.rounds.saturating_add(1);
         self.revision += 1;
         if self.moments.len() == MOST {
             if span(&self.moments) >= SPAN {
@@ -67,7 +73,9 @@ impl History {
                 self.stride = self.stride.saturating_mul(2);
             }
         }
-        self.moments.push(moment);
+        // Rounds of an episode are learned when it is over.
+        let place = self.moments.partition_point(|it| it.second <= moment.second);
+        self.moments.insert(place, moment);
     }
 }
 

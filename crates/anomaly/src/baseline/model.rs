@@ -9,15 +9,13 @@ use super::{
     history,
     levels::Levels,
 };
-use crate::{AnomalyError, Calibration, IsolationForest, IsolationForestParams};
+use crate::{AnomalyError, Calibration, IsolationForest, IsolationForestParams, range};
 
 /// Of so many trees, each on so many rounds: half of what a model of the defaults takes in memory.
 const TREES: usize = 100;
 const SAMPLE: usize = 128;
 /// As of the detector of series.
 const RANGE_WEIGHT: f64 = 0.8;
-/// How strange a length of the range is, beside a plain score.
-const STRANGENESS_OF_A_RANGE: f64 = 3.0;
 /// Each part of the history is scored by a forest that was fitted on the others: rounds that were fitted on are never out of
 /// range, and would make every new one look unusual.
 const PARTS: usize = 4;
@@ -98,17 +96,15 @@ impl Model {
     }
 }
 
-/// −ln(1 − plain score), and more for each sign that is out of range, by how far. What is far out has a score next to
-/// the highest, whether it is twice or ten times the range: calibrated is what goes on growing. A slow answer is out of range in
-/// its value, in its means and in its deviation, which is one thing, not four.
+/// As a forest's, but each sign counts once: a slow answer is out of range in its value, in its means and in its deviation, which
+/// is one thing, not four.
 fn strangeness(forest: &IsolationForest<f32>, row: &[f32]) -> Result<f64, AnomalyError> {
     let mut farthest: [f64; SIGNS] = [0.0; SIGNS];
     for (feature, (range, value)) in forest.ranges.iter().zip(row).enumerate() {
         let farthest = &mut farthest[features::sign(feature) as usize];
         *farthest = farthest.max(range.excess(*value));
     }
-    let plain = forest.plain_score(row)?;
-    Ok(STRANGENESS_OF_A_RANGE * farthest.iter().sum::<f64>() - libm::log((1.0 - plain).max(f64::EPSILON)))
+    Ok(range::strangeness(forest.plain_score(row)?, farthest.iter().sum()))
 }
 
 /// The strangeness of each row by a forest that has not seen its part.

@@ -3,13 +3,13 @@
 use domain::{ObserverName, RegionName, Service};
 
 use super::{
-    Baseline,
+    Baseline, MOST_CAUTION,
     features::{COLUMNS, LONG, Moment, Row, STORED},
     history::{History, MOST},
 };
 
 /// The version of a written baseline; another is refused by name.
-pub const BASELINE_VERSION: u8 = 2;
+pub const BASELINE_VERSION: u8 = 3;
 
 const MAGIC: [u8; 4] = *b"PMBL";
 
@@ -35,6 +35,7 @@ impl Baseline {
         let mut bytes = MAGIC.to_vec();
         bytes.push(BASELINE_VERSION);
         bytes.extend(self.probes.to_le_bytes());
+        bytes.extend(self.caution.to_le_bytes());
         bytes.extend([*stride, *skipped, *rounds].into_iter().flat_map(u32::to_le_bytes));
         let count = |of: usize| u32::try_from(of).expect("both are bounded").to_le_bytes();
         bytes.extend(count(self.recent.long.len()));
@@ -66,6 +67,8 @@ impl Baseline {
         if u64::from_le_bytes(take(bytes).ok_or(BaselineError::Damaged)?) != baseline.probes {
             return Err(BaselineError::OtherProbes);
         }
+        let caution = take(bytes).map(f64::from_le_bytes).filter(|folds| (0.0..=MOST_CAUTION).contains(folds));
+        baseline.caution = caution.ok_or(BaselineError::Damaged)?;
         let learned = learned(bytes).filter(|_| bytes.is_empty()).ok_or(BaselineError::Damaged)?;
         (baseline.recent.long, baseline.history) = (learned.0.into(), learned.1);
         Ok(baseline)
