@@ -40,13 +40,13 @@ fn features<F>(rows: &ArrayView2<'_, F>) -> Result<u16, AnomalyError> {
 /// What must be known of all rows, in one pass: most of a fit's time where they are many. Hashes only where they are asked for.
 fn ranges_and_hashes<F: Real>(
     rows: &ArrayView2<'_, F>,
-    hashed: bool,
+    sampled: bool,
 ) -> Result<(Vec<Range<F>>, Vec<u32>), AnomalyError> {
     let mut ranges = vec![Range::empty(); rows.ncols()];
-    let mut hashes = Vec::with_capacity(if hashed { rows.nrows() } else { 0 });
+    let mut hashes = Vec::with_capacity(if sampled { rows.nrows() } else { 0 });
     for_each_row(rows, |row| {
         ranges.iter_mut().zip(row).for_each(|(range, value)| *range = range.with(*value));
-        if hashed {
+        if sampled {
             hashes.push(hash(row));
         }
     });

@@ -38,3 +38,23 @@ fn false_alarms_keep_to_their_rate_and_faults_are_seen_all_the_same() {
     }
     assert!(mean <= 2.0 * PER_DAY, "{mean} a day on average");
 }
+
+#[test]
+fn a_day_is_no_alarm_and_its_afternoon_at_night_is() {
+    // 5 ms at three in the morning, 27 ms at three in the afternoon.
+    let nature = Nature { own: 0.1, daily: 0.8, ..NATURES[0] };
+    let mut watch = Watch::new(nature, "us-west-2", 1, 10.0, 3_600.0, PER_DAY);
+    let mut day = || (0..ROUNDS_PER_DAY).filter(|_| round(&mut watch).anomaly.is_alert()).count();
+    let days: Vec<_> = (0..7).map(|_| day()).collect();
+    assert_eq!(days[3..], [0; 4], "{days:?}");
+    // It began at 22:13. Now it is three, and in twenty minutes the endpoint's day goes on to its afternoon.
+    (0..1_720).for_each(|_| drop(round(&mut watch)));
+    let seen = (0..120_u32).map(|step| {
+        watch.endpoint.hours_ahead = f64::from(step) / 10.0;
+        round(&mut watch)
+    });
+    let seen = seen.collect::<Vec<_>>().into_iter().find(|reading| reading.unusual).unwrap();
+    // By day it is as usual as it can be.
+    let times = seen.anomaly.reasons()[0].times.unwrap();
+    assert!((0.4..2.0).contains(&times), "{seen:?}");
+}

@@ -8,7 +8,7 @@ use linfa::{
     DatasetBase, ParamGuard,
     traits::{Fit, Predict},
 };
-use ndarray::{Array2, ShapeBuilder, array};
+use ndarray::{Array2, Axis, ShapeBuilder, array};
 use support::{cloud, params};
 
 fn fit(params: &IsolationForestParams, rows: Array2<f64>) -> Result<IsolationForest<f64>, AnomalyError> {
@@ -155,4 +155,21 @@ fn credits_sum_to_their_total() {
         assert!((shares - 1.0).abs() < 1e-9 || explained.ranked().next().is_none(), "{shares}");
     }
     assert_eq!(forest.explain(&[0.5, 0.5, 5.0, 0.5]).unwrap().ranked().next().unwrap().0, 2);
+}
+
+#[test]
+fn the_feature_that_was_shifted_is_named_first() {
+    const SHIFTS: usize = 600;
+    let values = cloud(2_000 + SHIFTS, 6);
+    let forest: IsolationForest<f64> =
+        params(1).fit(&DatasetBase::from(values.view().split_at(Axis(0), 2_000).0)).unwrap();
+    // Means of four draws have a standard deviation of 1/√48.
+    let shift = 3.5 / 48_f64.sqrt();
+    let named = (0..SHIFTS).filter(|at| {
+        let mut row = values.row(2_000 + at).to_vec();
+        row[at % 6] = 0.5 + if at / 6 % 2 == 0 { shift } else { -shift };
+        forest.explain(&row).unwrap().ranked().next().unwrap().0 == at % 6
+    });
+    let named = named.count();
+    assert!(named * 100 >= SHIFTS * 95, "{named} of {SHIFTS}");
 }

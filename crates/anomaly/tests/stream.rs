@@ -104,6 +104,34 @@ fn an_hour_that_is_not_as_usual_is_seen_once_days_are_there() {
     assert!(reasons.iter().take(3).any(|reason| reason.aspect == Aspect::FromHour), "{reasons:?}");
 }
 
+/// A value that goes up and down with the day, ten minutes a row: six days of it, and then a night in which it rises to the
+/// afternoon's. How many rows were rarer than once in ten days: of the last two days, and of that night.
+fn afternoon_at_night(params: DetectorParams) -> (usize, usize) {
+    const DAY: i64 = 144;
+    let usual = |row: i64| 100.0 - 40.0 * (std::f64::consts::TAU * row as f64 / DAY as f64).cos();
+    let mut detector = params.seed(1).learn(288).refit(144).check().unwrap().detector(1);
+    let noise = cloud(5000, 1);
+    let mut rare = |row: i64, value: f64| {
+        let noise = 4.0 * noise[[usize::try_from(row).unwrap(), 0]];
+        let observed = detector.observe(row * 600, &[value + noise]).unwrap();
+        matches!(observed, Observed::Scored(Scored { false_alarms_per_day, .. }) if false_alarms_per_day < 0.1)
+    };
+    let days = (0..6 * DAY).filter(|row| rare(*row, usual(*row)) && *row >= 4 * DAY).count();
+    let night = (0..DAY / 4).filter(|row| {
+        let risen = *row as f64 / (DAY / 4) as f64;
+        rare(6 * DAY + row, usual(*row) * (1.0 - risen) + usual(DAY / 2) * risen)
+    });
+    (days, night.count())
+}
+
+#[test]
+fn a_day_is_no_alarm_and_its_afternoon_at_night_is() {
+    let (days, night) = afternoon_at_night(DetectorParams::default());
+    assert!(days <= 2 && night >= 30, "{days} rows in two days, {night} of 36 in that night");
+    let (_, without_hours) = afternoon_at_night(DetectorParams::default().days_for_hours(1_000));
+    assert!(without_hours < night, "the hours show nothing: {without_hours} of 36 without them");
+}
+
 #[test]
 fn the_same_rows_give_the_same_scores() {
     let run = || {

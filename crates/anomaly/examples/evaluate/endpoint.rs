@@ -149,5 +149,6 @@ fn rounds(watch: &mut Watch, count: f64) -> Result<f64, AnomalyError> {
 }
 
 fn line(name: &str, figures: &[f64]) {
-    println!("{name:22}{}", figures.iter().map(|figure| format!("{figure:>10.2}")).collect::<String>());
+    let figures: Vec<_> = figures.iter().map(|figure| format!("{figure:>10.2}")).collect();
+    println!("{name:22}{}", figures.concat());
 }

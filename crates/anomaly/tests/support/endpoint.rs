@@ -66,13 +66,15 @@ pub(crate) struct Endpoint {
     address: u8,
     /// What a test adds to the first byte.
     pub(crate) later_ms: f64,
+    /// By how much the endpoint's day is ahead of the sun.
+    pub(crate) hours_ahead: f64,
 }
 
 impl Endpoint {
     /// With draws of its own.
     pub(crate) fn new(seed: u64, nature: Nature) -> Self {
         let random = ChaCha8Rng::seed_from_u64(seed);
-        Self { random, nature, shared: 0.0, pausing: false, address: 1, later_ms: 0.0 }
+        Self { random, nature, shared: 0.0, pausing: false, address: 1, later_ms: 0.0, hours_ahead: 0.0 }
     }
 
     /// Uniform in (0, 1).
@@ -97,8 +99,9 @@ impl Endpoint {
     pub(crate) fn reports(&mut self, at: Timestamp, interval_s: f64) -> [ProbeReport; 2] {
         let Nature { shared, lasting, daily, pauses, moves, .. } = self.nature;
         self.shared = lasting * self.shared + (1.0 - lasting * lasting).sqrt() * shared * self.normal();
-        let of_day = (at.as_second().rem_euclid(86_400) as f64 / 86_400.0 - 0.375) * std::f64::consts::TAU;
-        let level = self.shared + daily * of_day.sin();
+        // Slowest at three in the afternoon.
+        let hour = at.as_second().rem_euclid(86_400) as f64 / 3_600.0 + self.hours_ahead;
+        let level = self.shared + daily * ((hour - 9.0) / 24.0 * std::f64::consts::TAU).sin();
         let goes_on = if self.pausing { 1.0 - interval_s / 60.0 } else { pauses };
         self.pausing = self.chance(goes_on);
         if self.chance(moves) {

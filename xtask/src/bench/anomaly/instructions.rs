@@ -71,6 +71,8 @@ pub(super) fn measure(place: &Place) -> Result<Vec<Figure>> {
         .args(["--target-dir", &beside::target(place), "--", "--output-format=json"])
         .current_dir(&place.root)
         .env("GUNGRAUN_RUNNER", runner)
+        // Else it writes what valgrind counted among the sources.
+        .env("GUNGRAUN_HOME", place.target.join("gungraun"))
         .stderr(Stdio::inherit())
         .output()
         .with_context(|| format!("failed to run {shown}"))?;
