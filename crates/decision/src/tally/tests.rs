@@ -123,6 +123,15 @@ fn seen_by_one_probe(world: &mut World) {
 }
 
 #[test]
+fn reports_are_told_by_their_probe_in_whatever_order_they_come() {
+    let mut world = World::new();
+    world.all("us-east-1", Down, 5);
+    world.probes("us-east-1", &[ok("tcp"), failed("http", Fault::HttpStatus)]);
+    let failing: Vec<_> = world.tally(0).failing_probes().into_iter().map(|probe| probe.as_str()).collect();
+    assert_eq!(failing, ["http"]);
+}
+
+#[test]
 fn either_route53_or_a_second_probe_must_agree() {
     let mut world = World::new();
     seen_by_one_probe(&mut world);
