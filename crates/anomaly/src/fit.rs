@@ -65,7 +65,7 @@ fn grow<F: Real>(
     params: &IsolationForestValidParams,
     rows: &ArrayView2<'_, F>,
     features: u16,
-    mut picked: Vec<u32>,
+    mut picked: Vec<u64>,
 ) -> Trees<F> {
     let sample = params.sample().min(rows.nrows());
     let lengths = PathLengths::up_to(sample);
@@ -82,18 +82,18 @@ fn grow<F: Real>(
             let other = place + draws.below(picked.len() - place);
             picked.swap(place, other);
         }
-        let value = |row: usize, feature: usize| rows[[picked[row] as usize, feature]];
+        let value = |row: usize, feature: usize| rows[[number(picked[row]), feature]];
         grower.grow(value, &mut draws, &mut trees.tree_mut(at), &mut order);
     }
     trees
 }
 
-/// The rows' numbers in an order that only their values decide: what is drawn depends on the place, and rows in another order
-/// are the same rows. It is the order of their hashes, since that takes no sorting to speak of.
-fn in_order<F: Real>(rows: &ArrayView2<'_, F>, hashes: &[u32]) -> Result<Vec<u32>, AnomalyError> {
+/// The rows' numbers, in the low half, in an order that only their values decide: what is drawn depends on the place, and rows in
+/// another order are the same rows. It is the order of their hashes, the high half, since that takes no sorting to speak of.
+fn in_order<F: Real>(rows: &ArrayView2<'_, F>, hashes: &[u32]) -> Result<Vec<u64>, AnomalyError> {
     let count = u32::try_from(rows.nrows()).map_err(|_| AnomalyError::TooManyRows(rows.nrows()))?;
-    // Of a few rows each.
-    let bits = (rows.nrows() / 4).next_power_of_two().trailing_zeros().max(1);
+    // Of one row each, more or less.
+    let bits = rows.nrows().next_power_of_two().trailing_zeros().max(1);
     let bucket = |hash: u32| (hash >> (u32::BITS - bits)) as usize;
     // How many rows a bucket has, then where it ends, then, filled from behind, where it starts.
     let mut starts = vec![0_u32; 1 << bits];
@@ -109,22 +109,32 @@ fn in_order<F: Real>(rows: &ArrayView2<'_, F>, hashes: &[u32]) -> Result<Vec<u32
     for (row, hash) in (0..count).zip(hashes).rev() {
         let place = &mut starts[bucket(*hash)];
         *place -= 1;
-        order[*place as usize] = row;
+        order[*place as usize] = u64::from(*hash) << 32 | u64::from(row);
     }
-    let by_values = |a: u32, b: u32| {
-        let (a, b) = (rows.row(a as usize), rows.row(b as usize));
+    let ends = starts.iter().skip(1).copied().chain([count]);
+    for (start, end) in starts.iter().copied().zip(ends) {
+        match &mut order[start as usize..end as usize] {
+            [] | [_] => {}
+            [one, other] => (*one, *other) = ((*one).min(*other), (*one).max(*other)),
+            more => more.sort_unstable(),
+        }
+    }
+    let by_values = |a: &u64, b: &u64| {
+        let (a, b) = (rows.row(number(*a)), rows.row(number(*b)));
         let differ = a.iter().zip(b).map(|(a, b)| a.order(b)).find(|order| order.is_ne());
         differ.unwrap_or(Ordering::Equal)
     };
-    let ends = starts.iter().skip(1).copied().chain([count]);
-    for (start, end) in starts.iter().copied().zip(ends) {
-        if end - start > 1 {
-            let hash = |row: u32| hashes[row as usize];
-            order[start as usize..end as usize]
-                .sort_unstable_by(|a, b| hash(*a).cmp(&hash(*b)).then_with(|| by_values(*a, *b)));
-        }
-    }
+    order
+        .chunk_by_mut(|a, b| a >> 32 == b >> 32)
+        .filter(|same| same.len() > 1)
+        .for_each(|same| same.sort_unstable_by(by_values));
     Ok(order)
+}
+
+/// Of the row that is picked.
+#[allow(clippy::cast_possible_truncation, reason = "the low half has 32 bits")]
+fn number(picked: u64) -> usize {
+    (picked & u64::from(u32::MAX)) as usize
 }
 
 /// Rows that lie one after the other are looked at as they are: half the time of rows by their strides.
