@@ -64,16 +64,16 @@ mod tests {
     use super::*;
     use crate::fixture::World;
 
-    fn says(world: &World) -> Option<String> {
+    fn unusual(world: &World) -> Option<Unusual> {
         let hearing = world.evidence.hear(world.service(), world.now);
         let tallies = Tally::all(world.service(), &hearing, &world.evidence);
-        tallies[0].unusual().map(|unusual| unusual.to_string())
+        tallies[0].unusual()
     }
 
     #[test]
     fn the_strongest_reasons_of_all_are_told_with_who_sees_them() {
         let mut world = World::new();
-        assert_eq!(says(&world), None);
+        assert_eq!(unusual(&world), None);
         let seen = [("us-east-2", 4.0), ("us-west-2", 4.1), ("ca-central-1", 9.0)];
         for (place, (observer, times)) in seen.into_iter().enumerate() {
             let view = world.sighting(observer).observation.regions.get_mut("us-east-1").unwrap();
@@ -86,6 +86,10 @@ mod tests {
             view.anomaly = Some(Anomaly::Scored { score: 0.9, alert: false, episode: None, reasons });
         }
         let expected = "time to first byte 4.1 × usual and the answer set changed: seen by 3 of 3";
-        assert_eq!(says(&world).as_deref(), Some(expected));
+        let unusual = unusual(&world).unwrap();
+        assert_eq!(unusual.to_string(), expected);
+        for (reason, share) in unusual.reasons.iter().zip([0.6, 0.2]) {
+            assert!((reason.share - share).abs() < 1e-9, "on average: {reason:?}");
+        }
     }
 }

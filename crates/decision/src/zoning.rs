@@ -22,14 +22,8 @@ pub struct ReadZone {
 impl ReadZone {
     /// How many record sets there are.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.zone.sets().count() + self.others.len()
-    }
-
-    /// Whether there are none, which no real zone is.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 
@@ -174,7 +168,7 @@ pub fn risky(read: &ReadZone, batch: &[Change]) -> Vec<Remark> {
         },
         text: risk.to_string(),
     };
-    route53::risks(&read.zone, &batch, read.len()).into_iter().map(remark).collect()
+    route53::risks(&read.zone, &batch, read.count()).into_iter().map(remark).collect()
 }
 
 /// Regions that are new come last, and those that are gone go.
@@ -229,7 +223,7 @@ fn order(service: &Service, group: &[&RecordSet]) -> Result<Vec<Slot>, String> {
         group.iter().find(|set| matches!(set.routing, Routing::Failover { role, .. } if role == wanted)).copied()
     };
     let mut found = match (group, of_role(Role::Primary), of_role(Role::Secondary)) {
-        ([one], None, None) if one.routing == Routing::Simple => vec![of(one)?],
+        ([one], None, None) => vec![of(one)?],
         ([_, _], Some(primary), Some(secondary)) => vec![of(primary)?, of(secondary)?],
         ([_], Some(primary), None) => vec![of(primary)?],
         _ => by_weight(group)?.into_iter().map(of).collect::<Result<_, _>>()?,

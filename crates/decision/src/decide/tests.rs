@@ -361,11 +361,8 @@ fn a_region_that_is_up_again_becomes_a_standby() {
 #[test]
 fn of_two_that_were_left_only_the_one_that_is_up_becomes_a_standby() {
     let mut world = World::of("failback = \"manual\"", &["us-east-1", "eu-west-1", "ap-south-1"]);
-    let before = [
-        ("ap-south-1", Arming::Own),
-        ("us-east-1", Arming::AlwaysUnhealthy),
-        ("eu-west-1", Arming::AlwaysUnhealthy),
-    ];
+    let before =
+        [("ap-south-1", Arming::Own), ("us-east-1", Arming::AlwaysUnhealthy), ("eu-west-1", Arming::AlwaysUnhealthy)];
     world.moved_to(&slots(&before));
     world.all("us-east-1", Down, 50);
     let plan = world.plan();

@@ -91,6 +91,7 @@ fn too_few_that_know_is_unknown_and_degraded_by_quorum_is_degraded() {
     world.all("us-east-1", Degraded, 5);
     assert_eq!((phase(&world), world.tally(0).is_up()), (RegionPhase::Degraded, true));
     world.one("us-east-2", "us-east-1", Unknown, 1);
+    assert_eq!(phase(&world), RegionPhase::Degraded, "two know, and two must");
     world.one("us-west-2", "us-east-1", Unknown, 1);
     assert_eq!(phase(&world), RegionPhase::Unknown);
     world.all("us-east-1", Degraded, 5);

@@ -127,6 +127,23 @@ fn somebody_elses_failover_pair_is_adopted_in_its_order() {
 }
 
 #[test]
+fn what_names_fewer_regions_than_there_are_is_adopted_with_the_others_last() {
+    let service = service_of(3, "20s");
+    let of = |role, id: &str, value| {
+        set("api.example.com", RecordType::A, Routing::Failover { id: id.into(), role }, &[value], Some("theirs"))
+    };
+    let alone = vec![of(Role::Primary, "main", "203.0.114.1")];
+    let pair = vec![of(Role::Primary, "main", "203.0.114.1"), of(Role::Secondary, "spare", "203.0.114.2")];
+    for (sets, expected) in
+        [(alone, ["eu-west-1", "us-east-1", "ap-south-1"]), (pair, ["eu-west-1", "ap-south-1", "us-east-1"])]
+    {
+        let zoning = plan(&service, &read(sets), None);
+        let order: Vec<_> = zoning.slots.iter().map(|slot| slot.region.as_str()).collect();
+        assert_eq!((order, zoning.adopts()), (expected.to_vec(), true));
+    }
+}
+
+#[test]
 fn a_pair_that_has_failed_over_by_itself_is_not_adopted() {
     let service = service();
     let there = read([weighted("203.0.114.0", 100), weighted("203.0.114.1", 0)]);
@@ -328,7 +345,8 @@ fn a_region_more_or_less_changes_the_levels_and_moves_nothing() {
 
 #[test]
 fn warnings_tell_of_long_ttls_and_missing_ipv6() {
-    let mut service = service_of(2, "90s");
+    assert_eq!(plan(&service_of(2, "60s"), &read([]), None).warnings, []);
+    let mut service = service_of(2, "61s");
     assert_eq!(codes(&plan(&service, &read([]), None).warnings), ["ttl"]);
     service.regions[1].targets.aaaa.clear();
     assert_eq!(codes(&warnings(&service)), ["ttl", "no_aaaa"]);
@@ -344,7 +362,24 @@ fn the_share_of_a_zone_counts_what_is_replaced_alone() {
     let slower = Service { ttl_s: 30, ..service.clone() };
     let batch = plan(&slower, &after, None).batch(&slower);
     assert_eq!(codes(&risky(&after, &batch)), ["zone_share"], "4 of 13");
+    let unread = vec![("geo.example.com".parse().unwrap(), "A".to_owned())];
+    let wider = ReadZone { others: unread, ..after.clone() };
+    assert_eq!(risky(&wider, &batch), [], "4 of 14, one of which is not understood");
     let other = Service { check: service.check.clone(), ..service };
     let batch = plan(&other, &after, None).batch(&other);
     assert_eq!(risky(&after, &batch), [], "the fence alone is put back as it was");
+    let change = |action, set: &RecordSet| Change { action, set: set.clone() };
+    let hosts = after.zone.sets().filter(|set| set.name.as_str().starts_with('h'));
+    let back: Vec<_> = hosts.flat_map(|set| [change(Action::Delete, set), change(Action::Create, set)]).collect();
+    assert_eq!(risky(&after, &back), [], "everything is put back as it was");
+}
+
+#[test]
+fn a_record_type_that_no_region_has_any_more_goes() {
+    let mut service = service();
+    let before = applied(&service, &read([]), &plan(&service, &read([]), None));
+    service.regions.iter_mut().for_each(|region| region.targets.aaaa.clear());
+    let zoning = plan(&service, &before, None);
+    let changed: Vec<_> = steps(&zoning).into_iter().filter(|(_, step)| *step != Step::Leave).collect();
+    assert_eq!(changed, [("api.example.com AAAA".to_owned(), Step::Remove)]);
 }
