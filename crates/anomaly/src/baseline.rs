@@ -52,12 +52,19 @@ pub struct Baseline {
     caution: f64,
 }
 
-/// What is not known yet to be an incident or to pass by itself.
-#[derive(Debug, Clone, Default)]
-struct Passing {
-    alerted: bool,
-    /// Unusual ones, not learned yet.
-    rounds: Vec<(Row, Moment)>,
+/// What becomes of an episode's unusual rounds.
+#[derive(Debug, Clone)]
+enum Passing {
+    /// They are learned when it is over.
+    Unknown { alerted: bool, rounds: Vec<(Row, Moment)> },
+    /// Some of it is known to be an incident, which the rounds after it still have in what rolls.
+    Incident,
+}
+
+impl Default for Passing {
+    fn default() -> Self {
+        Self::Unknown { alerted: false, rounds: Vec::new() }
+    }
 }
 
 /// What a baseline says of a round.
@@ -171,27 +178,28 @@ impl Baseline {
     /// Learns a usual round; an unusual one is kept aside until it is known what the episode was.
     fn learn(&mut self, at: Timestamp, row: Row, moment: Moment, reading: &Reading, usual: bool) {
         if !usual {
-            self.passing = Passing::default();
+            self.passing = Passing::Incident;
             return;
         }
         self.caution =
             (self.caution - CAUTION * self.settings.false_alarms_per_day / self.settings.rounds_per_day).max(0.0);
-        self.passing.alerted |= reading.anomaly.is_alert();
-        let episode = reading.anomaly.episode();
-        if episode.is_some_and(|episode| !self.settings.holds(episode, at)) {
+        if reading.anomaly.episode().is_some_and(|episode| !self.settings.holds(episode, at)) {
             // It is how it is now, and was told rightly.
             self.passing = Passing::default();
         } else if reading.unusual {
-            self.passing.rounds.push((row, moment));
+            if let Passing::Unknown { alerted, rounds } = &mut self.passing {
+                *alerted |= reading.anomaly.is_alert();
+                rounds.push((row, moment));
+            }
             return;
         }
         self.recent.learn(row);
         self.history.learn(moment);
     }
 
-    /// An episode is over, and it was no incident: it was a false alarm, and its rounds belong to what is usual.
+    /// An episode is over. Where it was no incident its alert was a false one, and its rounds belong to what is usual.
     fn pass(&mut self) {
-        let Passing { alerted, rounds } = std::mem::take(&mut self.passing);
+        let Passing::Unknown { alerted, rounds } = std::mem::take(&mut self.passing) else { return };
         if alerted {
             self.caution = (self.caution + CAUTION).min(MOST_CAUTION);
         }

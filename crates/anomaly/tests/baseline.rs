@@ -234,6 +234,28 @@ fn a_new_normal_is_learned_after_an_hour() {
 }
 
 #[test]
+fn what_passes_by_itself_is_learned_and_an_incident_never_is() {
+    let alerts_of_six = |incident: bool| {
+        let mut watch = Watch::after(11, 1_000);
+        let mut alerts = Vec::new();
+        for _ in 0..6 {
+            watch.region.failed = 0.4;
+            alerts.push(watch.round_of(true).anomaly.is_alert());
+            watch.region.failed = 0.0;
+            watch.round_of(!incident);
+            // Long enough for a new forest.
+            watch.rounds(400);
+        }
+        let written = watch.baseline.to_bytes();
+        assert_eq!(reread(&config(), &written).unwrap().to_bytes(), written);
+        alerts
+    };
+    assert_eq!(alerts_of_six(true), [true; 6]);
+    let passed = alerts_of_six(false);
+    assert_eq!((passed[0], passed[5]), (true, false), "{passed:?}");
+}
+
+#[test]
 fn an_observers_own_failures_say_nothing() {
     let mut baseline = baseline(&config());
     let at = Timestamp::from_second(1_700_000_000).unwrap();
