@@ -101,7 +101,7 @@ impl Calibration {
         if !(rows_per_day.is_finite() && rows_per_day > 0.0) {
             return Err(AnomalyError::Rate(rows_per_day));
         }
-        scores.sort_by(f64::total_cmp);
+        scores.sort_unstable_by(f64::total_cmp);
         let tail = Tail::of(&scores, kind);
         Ok(Self { rows_per_day, scores, tail })
     }
