@@ -10,7 +10,7 @@ const TEMPLATES: [(&str, &str); 2] = [
 ];
 
 /// Allowed, and not asked for by the function's own code.
-const NEVER_ASKED: [&str; 12] = [
+const NEVER_ASKED: [&str; 15] = [
     // Of an observer in a VPC: Lambda makes its network interfaces, in the function's name.
     "ec2:AssignPrivateIpAddresses",
     "ec2:CreateNetworkInterface",
@@ -22,6 +22,10 @@ const NEVER_ASKED: [&str; 12] = [
     "cloudwatch:DescribeAlarms",
     // The same of a region that has a `replication_lag`.
     "cloudwatch:GetMetricStatistics",
+    // The same of one that has `buckets`, `secrets` or `backups`.
+    "backup:ListRecoveryPointsByBackupVault",
+    "s3:GetReplicationConfiguration",
+    "secretsmanager:DescribeSecret",
     // Lambda's runtime writes a function's log in its name.
     "logs:CreateLogStream",
     "logs:PutLogEvents",
@@ -55,6 +59,7 @@ fn action(operation: &str) -> String {
     match operation.split_once(':') {
         Some(("lambda", "Invoke")) => "lambda:InvokeFunction".to_owned(),
         Some(("s3", "HeadObject")) => "s3:GetObject".to_owned(),
+        Some(("s3", "GetBucketReplication")) => "s3:GetReplicationConfiguration".to_owned(),
         Some(("s3", "ListObjectsV2")) => "s3:ListBucket".to_owned(),
         Some(("monitoring", operation)) => format!("cloudwatch:{operation}"),
         _ => operation.to_owned(),

@@ -1,10 +1,12 @@
 //! Whether a failover would work if it had to, before it has to.
 
+mod backups;
 mod data;
 mod functions;
 mod people;
 mod published;
 mod route53;
+mod secrets;
 mod services;
 mod storage;
 
@@ -129,13 +131,19 @@ async fn checks(place: Place<'_>, test: TestMessage) -> Findings {
     join_all(checks).await.into_iter().flatten().collect()
 }
 
-/// What the standbys need besides answering: their data, near enough, and the capacity. Changes nothing.
+/// What the standbys need besides answering: their data, near enough, the capacity, secrets
+/// and backups. Changes nothing.
 pub async fn data_preflight(session: &Session, names: &Names, config: &Config) -> Findings {
     let place = Standbys { session, names, config, only: None };
     let standbys = data::each(place).await;
-    let (lags, capacity, buckets) =
-        futures::join!(data::lags(place, &standbys), data::capacity(place, &standbys), data::buckets(place, &standbys));
-    [lags, capacity, buckets].concat()
+    let (lags, capacity, buckets, secrets, backups) = futures::join!(
+        data::lags(place, &standbys),
+        data::capacity(place, &standbys),
+        data::buckets(place, &standbys),
+        secrets::secrets(place, &standbys),
+        backups::backups(place)
+    );
+    [lags, capacity, buckets, secrets, backups].concat()
 }
 
 /// What can be seen within `patience`, before a failover by hand: what is not as it should be, and no more.

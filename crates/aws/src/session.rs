@@ -130,6 +130,10 @@ impl Session {
         aws_sdk_s3::Client::from_conf(config)
     }
 
+    pub(crate) fn backup(&self, region: &RegionName) -> aws_sdk_backup::Client {
+        aws_sdk_backup::Client::new(&self.at(region))
+    }
+
     pub(crate) fn cloudformation(&self, region: &RegionName) -> aws_sdk_cloudformation::Client {
         aws_sdk_cloudformation::Client::new(&self.at(region))
     }
@@ -144,6 +148,10 @@ impl Session {
 
     pub(crate) fn lambda(&self, region: &RegionName) -> aws_sdk_lambda::Client {
         aws_sdk_lambda::Client::new(&self.at(region))
+    }
+
+    pub(crate) fn secretsmanager(&self, region: &RegionName) -> aws_sdk_secretsmanager::Client {
+        aws_sdk_secretsmanager::Client::new(&self.at(region))
     }
 
     pub(crate) fn sns(&self, region: &RegionName) -> aws_sdk_sns::Client {

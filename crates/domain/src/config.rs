@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    CheckId, ConfigError, DnsName, Endpoint, HostedZoneId, Metric, MetricsBy, Notify, Period, Policy, Probe,
+    Backup, CheckId, ConfigError, DnsName, Endpoint, HostedZoneId, Metric, MetricsBy, Notify, Period, Policy, Probe,
     RegionName, ReplicationLag, StackName, Vpc,
     place::{
         Problems,
@@ -143,6 +143,12 @@ pub struct Region {
     /// Its buckets, each the mirror of the one in the same place in the other regions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub buckets: Vec<String>,
+    /// The secrets that it needs to serve, each the counterpart of the one in the same place in the other regions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<String>,
+    /// The backups that it is restored from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub backups: Vec<Backup>,
     /// Its own check, instead of one as the service's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<RegionCheck>,

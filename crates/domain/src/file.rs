@@ -191,6 +191,13 @@ pub(crate) struct RegionFile {
     /// Its buckets, each the mirror of the one in the same place in the other regions: for `preflight`.
     #[serde(default)]
     pub(crate) buckets: Vec<String>,
+    /// Names of the Secrets Manager secrets that it needs to serve, each the counterpart of the one in the same place in the
+    /// other regions: for `preflight`.
+    #[serde(default)]
+    pub(crate) secrets: Vec<String>,
+    /// Where the backups are that it is restored from, a table a vault and resource: for `preflight`.
+    #[serde(default)]
+    pub(crate) backups: Vec<BackupFile>,
     /// Route 53's own check of this region where it asks no endpoint. Default: as the service's `check`.
     pub(crate) check: Option<RegionCheckFile>,
 }
@@ -280,6 +287,20 @@ pub(crate) struct CapacityFile {
     pub(crate) dimensions: BTreeMap<String, String>,
     /// What of each minute counts. Default `Minimum`.
     pub(crate) statistic: Option<Statistic>,
+}
+
+/// Recovery points of AWS Backup.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BackupFile {
+    /// AWS region that the vault is in. Default: the region that is restored from it.
+    pub(crate) region: Option<RegionName>,
+    /// The vault's name.
+    pub(crate) vault: String,
+    /// The ARN of what is backed up. Default: whatever is in the vault.
+    pub(crate) resource: Option<String>,
+    /// How old the newest recovery point may be.
+    pub(crate) max_age: Period,
 }
 
 /// What a probe does.

@@ -3,6 +3,7 @@
 //! Everything here is data: parsed once at the edge, never re-checked inside. No I/O, no clock.
 
 mod anomaly;
+mod backup;
 mod config;
 mod event;
 mod file;
@@ -21,6 +22,7 @@ mod state;
 mod vpc;
 
 pub use anomaly::{Anomaly, Episode, Reason, Sign};
+pub use backup::Backup;
 pub use config::{
     Alarm, AliasTarget, Config, ConfigHash, Deployment, InsufficientData, LabExemption, NativeCheck, NativeChecks,
     Region, RegionCheck, Service, Targets, sha256_hex,

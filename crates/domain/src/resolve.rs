@@ -129,7 +129,7 @@ impl ServiceFile {
             regions.extend(region.resolve(&names, &at(path, &[Key("region"), Index(index)]), problems));
         }
         region::tell_apart(&regions, &at(path, &[Key("region")]), problems);
-        data::check_mirrors(&regions, path, problems);
+        data::check_counterparts(&regions, path, problems);
         let mut probes = Vec::new();
         for (index, probe) in self.probe.into_iter().enumerate() {
             let path = at(path, &[Key("probe"), Index(index)]);

@@ -189,6 +189,31 @@ fn each_mistake_names_line_and_key() {
         ),
         (
             "name = \"us-east-1\"",
+            "name = \"us-east-1\"\nsecrets = [\"orders/database\"]",
+            "service[0].region[1].secrets: 1 here and 0 in the first region",
+        ),
+        (
+            "name = \"us-east-1\"",
+            "name = \"us-east-1\"\nsecrets = [\"arn:aws:secretsmanager:us-east-1:1:secret:orders\"]",
+            "service[0].region[1].secrets[0]: `arn:aws:secretsmanager:us-east-1:1:secret:orders` is not a secret's name",
+        ),
+        (
+            "name = \"us-east-1\"",
+            "name = \"us-east-1\"\nbackups = [{ vault = \"my vault\", max_age = \"26h\" }]",
+            "service[0].region[1].backups[0].vault: `my vault` is not a vault's name",
+        ),
+        (
+            "name = \"us-east-1\"",
+            "name = \"us-east-1\"\nbackups = [{ vault = \"orders\", resource = \"orders\", max_age = \"26h\" }]",
+            "service[0].region[1].backups[0].resource: is an ARN",
+        ),
+        (
+            "name = \"us-east-1\"",
+            "name = \"us-east-1\"\nbackups = [{ vault = \"orders\", max_age = \"26m\" }]",
+            "service[0].region[1].backups[0].max_age: 26m is less than 1h",
+        ),
+        (
+            "name = \"us-east-1\"",
             "name = \"us-east-1\"\nreplication_lag = [{ namespace = \"Orders\", metric = \"Behind\" }]",
             "replication_lag[0]: say what Behind counts in",
         ),

@@ -1,5 +1,7 @@
 //! The stacks of a deployment as they should be, and what lies in the buckets beside the code.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use domain::{Config, Deployment, RegionName, sha256_hex};
 use monitoring::Composites;
@@ -154,10 +156,16 @@ fn joined<T: ToString>(ids: Option<&Vec<T>>) -> String {
 }
 
 fn control(names: &Names, config: &Config, release: &Release, config_key: &str, state_bucket: &str) -> WantedStack {
-    let mut zones: Vec<_> =
-        config.services.iter().map(|s| format!("arn:aws:route53:::hostedzone/{}", s.hosted_zone)).collect();
-    zones.sort();
-    zones.dedup();
+    let zones = config.services.iter().map(|s| format!("arn:aws:route53:::hostedzone/{}", s.hosted_zone));
+    let regions = || config.services.iter().flat_map(|service| &service.regions);
+    let buckets = regions().flat_map(|it| &it.buckets).map(|bucket| format!("arn:aws:s3:::{bucket}"));
+    let secrets = regions().flat_map(|it| {
+        // AWS appends a dash and six characters to the name.
+        let arn = |name| format!("arn:aws:secretsmanager:{}:{}:secret:{name}-??????", it.name, names.account());
+        it.secrets.iter().map(arn)
+    });
+    let vaults = regions().flat_map(|it| &it.backups);
+    let vaults = vaults.map(|it| format!("arn:aws:backup:{}:{}:backup-vault:{}", it.region, names.account(), it.vault));
     let records = config.services.iter().flat_map(decision::names);
     let records: Vec<_> = records.map(|name| name.to_api().trim_end_matches('.').to_owned()).collect();
     WantedStack {
@@ -170,14 +178,22 @@ fn control(names: &Names, config: &Config, release: &Release, config_key: &str, 
                 ("Stack", names.bus()),
                 ("CodeKey", release.failover.key("failover")),
                 ("ConfigKey", config_key.to_owned()),
-                ("HostedZones", zones.join(",")),
+                ("HostedZones", each_once(zones)),
                 ("RecordNames", records.join(",")),
+                ("ReplicatedBuckets", each_once(buckets)),
+                ("Secrets", each_once(secrets)),
+                ("BackupVaults", each_once(vaults)),
                 ("Architecture", release.architecture.as_str().to_owned()),
                 ("Schedule", Schedule::of(config).as_str().to_owned()),
                 ("StateBucket", state_bucket.to_owned()),
             ],
         ),
     }
+}
+
+/// A parameter of several values.
+fn each_once(values: impl Iterator<Item = String>) -> String {
+    values.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(",")
 }
 
 /// The stack that is made from the configuration, and the key of its template where that has to lie in the bucket.

@@ -32,9 +32,9 @@ pub(super) struct Standbys<'a> {
 /// A region of a service that another serves.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Standby<'a> {
-    service: &'a Service,
-    active: &'a Region,
-    region: &'a Region,
+    pub(super) service: &'a Service,
+    pub(super) active: &'a Region,
+    pub(super) region: &'a Region,
 }
 
 /// How far the standbys' data are behind, for what the policy allows.
@@ -174,14 +174,19 @@ pub(super) async fn each(place: Standbys<'_>) -> Vec<Standby<'_>> {
 }
 
 /// Who may not look has nothing to mend at the region.
-fn unasked(check: &'static str, what: &str, error: &AwsError) -> Finding {
+pub(super) fn unasked(check: &'static str, what: &str, error: &AwsError) -> Finding {
     match error {
         AwsError::Denied { .. } => Finding::skipped(check, format!("{what}: {error}")),
         _ => Finding::fail(check, format!("{what}: {error}"), error.hint()),
     }
 }
 
-fn or_nothing_named(check: &'static str, what: &str, key: &str, found: Vec<Findings>) -> Findings {
+pub(super) fn or_nothing_named(
+    check: &'static str,
+    what: &str,
+    key: &str,
+    found: impl IntoIterator<Item = Findings>,
+) -> Findings {
     let found: Findings = found.into_iter().flatten().collect();
     if found.is_empty() {
         return vec![Finding::skipped(check, format!("no region says {what} (`{key}`)"))];

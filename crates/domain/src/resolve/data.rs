@@ -1,10 +1,10 @@
-//! What a region's data rest on: metrics, each checked to be heard when it is needed.
+//! What a region's data rest on: metrics, each checked to be heard when it is needed, buckets, secrets and backups.
 
 use std::collections::BTreeMap;
 
 use crate::{
-    Metric, Period, Region, RegionName, ReplicationLag, Statistic, TimeUnit,
-    file::{CapacityFile, LagFile},
+    Backup, Metric, Period, Region, RegionName, ReplicationLag, Statistic, TimeUnit,
+    file::{BackupFile, CapacityFile, LagFile},
     place::{
         Problems,
         Segment::{self, Index, Key},
@@ -16,6 +16,8 @@ use crate::{
 const SHORTEST_LIFE: Period = Period::seconds(120);
 /// What was true so long ago says nothing of what would be lost now.
 const LONGEST_LIFE: Period = Period::seconds(3_600);
+/// AWS Backup's plans run hourly at most.
+const SHORTEST_AGE: Period = Period::seconds(3_600);
 /// A metric has no more.
 const MAX_DIMENSIONS: usize = 30;
 
@@ -74,6 +76,25 @@ impl CapacityFile {
     }
 }
 
+impl BackupFile {
+    pub(super) fn resolve(self, of: &RegionName, path: &[Segment], problems: &mut Problems) -> Backup {
+        let Self { region, vault, resource, max_age } = self;
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if !(2..=50).contains(&vault.len()) || !vault.bytes().all(allowed) {
+            let why = format!("`{vault}` is not a vault's name: 2 to 50 of letters, digits, - and _");
+            problems.add(&at(path, &[Key("vault")]), why);
+        }
+        if resource.as_ref().is_some_and(|resource| !resource.starts_with("arn:")) {
+            problems.add(&at(path, &[Key("resource")]), "is an ARN: `aws backup list-protected-resources` shows it");
+        }
+        if max_age < SHORTEST_AGE {
+            let why = format!("{max_age} is less than {SHORTEST_AGE}, and AWS Backup makes none more often");
+            problems.add(&at(path, &[Key("max_age")]), why);
+        }
+        Backup { region: region.unwrap_or_else(|| of.clone()), vault, resource, max_age }
+    }
+}
+
 /// Refuses what could be no bucket, so that a typing error is found here.
 pub(super) fn check_buckets(buckets: &[String], path: &[Segment], problems: &mut Problems) {
     let path = at(path, &[Key("buckets")]);
@@ -87,16 +108,33 @@ pub(super) fn check_buckets(buckets: &[String], path: &[Segment], problems: &mut
     problems.unique(&path, "bucket", buckets, None);
 }
 
-/// Each bucket has its mirror in every region.
-pub(super) fn check_mirrors(regions: &[Region], path: &[Segment], problems: &mut Problems) {
-    let mirrored = regions.first().map_or(0, |first| first.buckets.len());
-    for (index, region) in regions.iter().enumerate().skip(1) {
-        let given = region.buckets.len();
-        if given != mirrored {
-            let why = format!(
-                "{given} here and {mirrored} in the first region: each mirrors the one in the same place there"
-            );
-            problems.add(&at(path, &[Key("region"), Index(index), Key("buckets")]), why);
+/// Refuses what could be no secret: an ARN too, since it names one region.
+pub(super) fn check_secrets(secrets: &[String], path: &[Segment], problems: &mut Problems) {
+    let path = at(path, &[Key("secrets")]);
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"/_+=.@-".contains(&byte);
+    for (place, secret) in secrets.iter().enumerate() {
+        if !(1..=512).contains(&secret.len()) || !secret.bytes().all(allowed) {
+            let why = format!("`{secret}` is not a secret's name: 1 to 512 of letters, digits and /_+=.@-");
+            problems.add(&at(&path, &[Index(place)]), why);
+        }
+    }
+    problems.unique(&path, "secret", secrets, None);
+}
+
+/// Each bucket and each secret has its counterpart in every region.
+pub(super) fn check_counterparts(regions: &[Region], path: &[Segment], problems: &mut Problems) {
+    let Some((first, others)) = regions.split_first() else { return };
+    let lists: [(_, fn(&Region) -> usize); 2] =
+        [("buckets", |it| it.buckets.len()), ("secrets", |it| it.secrets.len())];
+    for (index, region) in others.iter().enumerate() {
+        for (key, count) in lists {
+            let (here, there) = (count(region), count(first));
+            if here != there {
+                let why = format!(
+                    "{here} here and {there} in the first region: each goes with the one in the same place there"
+                );
+                problems.add(&at(path, &[Key("region"), Index(index + 1), Key(key)]), why);
+            }
         }
     }
 }

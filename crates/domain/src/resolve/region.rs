@@ -74,7 +74,23 @@ impl RegionFile {
         let capacity = self.capacity.map(|it| it.resolve(&self.name, &at(path, &[Key("capacity")]), problems));
         data::check_buckets(&self.buckets, path, problems);
         let buckets = self.buckets;
-        Some(Region { name: self.name, targets, endpoint, alarm, check, replication_lag, capacity, buckets })
+        data::check_secrets(&self.secrets, path, problems);
+        let backups =
+            self.backups.into_iter().enumerate().map(|(index, backup)| {
+                backup.resolve(&self.name, &at(path, &[Key("backups"), Index(index)]), problems)
+            });
+        Some(Region {
+            backups: backups.collect(),
+            name: self.name,
+            targets,
+            endpoint,
+            alarm,
+            check,
+            replication_lag,
+            capacity,
+            buckets,
+            secrets: self.secrets,
+        })
     }
 }
 

@@ -179,6 +179,11 @@ impl World {
         send(&self.proxy, ("s3", region), Method::PUT, path, body).await;
     }
 
+    /// Asks Secrets Manager in a region.
+    pub(crate) async fn secrets(&self, region: &str, operation: &str, body: &str) {
+        send(&self.proxy, ("secretsmanager", region), Method::POST, operation, body).await;
+    }
+
     /// Puts records, state and configuration where the function finds them.
     pub(crate) async fn deploy(&self, config: &Config, key: &str) {
         for service in &config.services {
@@ -230,7 +235,7 @@ async fn collect(mut writes: tokio::sync::broadcast::Receiver<lab::proxy::Writte
     }
 }
 
-fn config(zone: &str, id: &str, services: &[&str], besides: &Besides<'_>, servers: &[SocketAddr]) -> Config {
+pub(crate) fn config(zone: &str, id: &str, services: &[&str], besides: &Besides<'_>, servers: &[SocketAddr]) -> Config {
     let observers = OBSERVERS.map(|it| format!("\"{it}\"")).join(", ");
     let servers = servers.iter().map(|it| format!("\"{it}\"")).collect::<Vec<_>>().join(", ");
     // Nothing expires or is late on a busy machine, and nothing is waited for that a crash does not make one wait for.
@@ -283,7 +288,9 @@ fn config(zone: &str, id: &str, services: &[&str], besides: &Besides<'_>, server
     Config::parse("pointsman.toml", &text).unwrap_or_else(|error| panic!("{error:?}"))
 }
 
+/// Where a service has one path for all it can do, the operation stands in a header and is given instead.
 async fn send(proxy: &Proxy, (service, region): (&str, &str), method: Method, path: &str, body: &str) {
+    let (path, operation) = if service == "secretsmanager" { ("/", Some(path)) } else { (path, None) };
     let signature = format!("AWS4-HMAC-SHA256 Credential=test/20261121/{region}/{service}/aws4_request, Signature=0");
     let kind =
         if matches!(service, "sns" | "monitoring") { "application/x-www-form-urlencoded" } else { "application/json" };
@@ -291,9 +298,10 @@ async fn send(proxy: &Proxy, (service, region): (&str, &str), method: Method, pa
         .method(method)
         .uri(format!("{}{path}", proxy.endpoint()))
         .header("authorization", signature)
-        .header("content-type", kind)
-        .body(Full::<Bytes>::from(body.to_owned()))
-        .unwrap();
+        .header("content-type", kind);
+    let target = operation.map(|operation| ("x-amz-target", format!("{service}.{operation}")));
+    let request = target.into_iter().fold(request, |request, (name, value)| request.header(name, value));
+    let request = request.body(Full::<Bytes>::from(body.to_owned())).unwrap();
     let answer = Client::builder(TokioExecutor::new()).build_http().request(request).await.unwrap();
     let status = answer.status();
     let body = answer.into_body().collect().await.unwrap().to_bytes();
