@@ -1,6 +1,6 @@
 //! What a command works on: the configuration, the account, and what is deployed there.
 
-use aws::{Controller, Function, Names, Session, SessionOptions};
+use aws::{AwsError, Controller, Function, Names, Session, SessionOptions};
 use domain::{Config, DnsName, Service};
 
 use crate::{args::Global, error::CliError, printer::Printer};
@@ -23,7 +23,7 @@ impl Target {
             caller: None,
         })
         .await;
-        let account = session.account(&config.control_region).await?;
+        let account = account(&session, &config).await?;
         let endpoint = session.endpoint_url().unwrap_or("AWS");
         printer.detail(&format!("account {account}, control region {}, endpoint {endpoint}", config.control_region));
         let names = Names::new(config.stack.clone(), account);
@@ -35,11 +35,26 @@ impl Target {
         Ok(Function::deployed(&self.session, &self.names, &self.config.control_region).await?)
     }
 
+    /// The controller of what the file describes, for while what is deployed can't be read.
+    pub(crate) async fn controller_by_zone(&self) -> Result<(Function, Controller), CliError> {
+        let function = Function::by_zone(&self.session, &self.names, &self.config).await?;
+        let controller = Controller::new(&function)?;
+        Ok((function, controller))
+    }
+
     /// The controller of what is deployed.
     pub(crate) async fn controller(&self) -> Result<(Function, Controller), CliError> {
         let function = self.deployed().await?;
         let controller = Controller::new(&function)?;
         Ok((function, controller))
+    }
+}
+
+/// Asked in the control region, and beside it where that does not answer: an order by hand needs none of it.
+async fn account(session: &Session, config: &Config) -> Result<String, AwsError> {
+    match session.account(&config.control_region).await {
+        Err(AwsError::Unreachable { .. }) => session.account(&config.observers[0]).await,
+        answered => answered,
     }
 }
 

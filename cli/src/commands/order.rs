@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use aws::Controller;
+use aws::{Controller, OrderError, StartError};
 use decision::Order;
 use domain::{Actor, Epoch, HoldCode, Plan, RegionName, Service, ServiceState};
 use serde_json::json;
@@ -36,13 +36,39 @@ async fn run(
         forced.insert(HoldCode::DataLoss);
     }
     let target = Target::load(global, printer).await?;
-    let (deployed, controller) = target.controller().await?;
+    let (deployed, controller, mut known) = match target.controller().await {
+        Err(CliError::Start(StartError::Aws(error))) => {
+            printer.line(&format!("warning: {error}"));
+            let file = global.config.display();
+            printer
+                .line(&format!("warning: what is deployed can't be read: {file} and the zone's records are gone by"));
+            let (deployed, controller) = target.controller_by_zone().await?;
+            (deployed, controller, KnownBy::Zone)
+        }
+        found => {
+            let (deployed, controller) = found?;
+            (deployed, controller, KnownBy::State)
+        }
+    };
     let service = service(controller.services(), options.service.as_ref())?;
     let to = to.unwrap_or(&service.preferred().name).clone();
     let by = Actor::Human { name: who(), reason: options.reason.clone() };
     let order = Order { to, by, forced };
+    let plan = async {
+        if known == KnownBy::State {
+            match controller.plan(service, &order).await {
+                Err(OrderError::Tick(error)) if error.is_without_state() => {
+                    printer.line(&format!("warning: {error}"));
+                    printer.line("warning: the state can't be read: the zone's records are gone by, and its fence alone guards them");
+                    known = KnownBy::Zone;
+                }
+                planned => return planned,
+            }
+        }
+        controller.plan_by_zone(service, &order).await
+    };
     // While the plan is made: nobody waits for it longer.
-    let (plan, ()) = tokio::join!(controller.plan(service, &order), preflight::warn(&deployed, &order.to, printer));
+    let (plan, ()) = tokio::join!(plan, preflight::warn(&deployed, &order.to, printer));
     let plan = plan?;
     if options.dry_run {
         printer.result(&plan, || show(&plan));
@@ -50,8 +76,62 @@ async fn run(
     }
     printer.line(&show(&plan));
     confirm(options.yes, "Carry it out?", printer)?;
-    let (plan, state) = controller.carry_out(service, &order).await?;
-    finish(&controller, service, &plan, state, printer).await
+    match known {
+        KnownBy::State => {
+            let (plan, state) = controller.carry_out(service, &order).await?;
+            finish(&controller, service, &plan, state, printer).await
+        }
+        KnownBy::Zone => {
+            let plan = controller.carry_out_by_zone(service, &order).await?;
+            finish_by_zone(&controller, service, &plan, printer).await
+        }
+    }
+}
+
+/// What tells how things stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum KnownBy {
+    State,
+    /// The state can't be had; the records of the zone can.
+    Zone,
+}
+
+/// Waits until the name servers answer with the plan's target. What observers see can't be had, nor is there a state to note it.
+async fn finish_by_zone(
+    controller: &Controller,
+    service: &Service,
+    plan: &Plan,
+    printer: &Printer,
+) -> Result<exit::Code, CliError> {
+    let answers = async {
+        let activity = printer.activity();
+        activity.doing("applied; waiting until every name server answers with it");
+        while controller.answering(service).await.region() != Some(&plan.to) {
+            tokio::time::sleep(pace(service)).await;
+        }
+    };
+    let answers = tokio::time::timeout(service.policy.verify_within.0, answers);
+    let work = async { Ok(tokio::join!(answers, controller.tell_by_zone(plan))) };
+    let (answers, told) = signals::or_interrupted(work).await?;
+    if let Err(error) = &told {
+        printer.line(&format!("warning: {error}: keep what is printed here, the audit trail lacks it"));
+    }
+    if answers.is_err() {
+        let seen = format!("not every name server answers with {} after {}", plan.to, service.policy.verify_within);
+        return Err(CliError::NotVerified { plan: plan.id.to_string(), seen });
+    }
+    let result = json!({ "plan": plan, "active": plan.to, "verified": false, "audited": told.is_ok() });
+    printer.result(&result, || {
+        format!(
+            "{}: {} answers on every name server; no observer was asked. The failover function finds plan {} in the zone",
+            service.name, plan.to, plan.id
+        )
+    });
+    Ok(exit::DONE)
+}
+
+fn pace(service: &Service) -> Duration {
+    (service.policy.ask_every.0 / 5).max(Duration::from_millis(200))
 }
 
 pub(crate) async fn approve(global: &Global, args: &Approve, printer: &Printer) -> Result<exit::Code, CliError> {
@@ -112,7 +192,6 @@ async fn follow(
     printer: &Printer,
 ) -> Result<ServiceState, CliError> {
     let activity = printer.activity();
-    let pace = (service.policy.ask_every.0 / 5).max(Duration::from_millis(200));
     while let Some(flight) = state.in_flight.as_ref().filter(|flight| flight.plan.id == plan.id) {
         if flight.alarmed {
             let seen = format!("not every name server answers with {} after {}", plan.to, service.policy.verify_within);
@@ -123,7 +202,7 @@ async fn follow(
             Some(_) => "applied; waiting until every name server and an observer see it",
         });
         tokio::select! {
-            () = tokio::time::sleep(pace) => {}
+            () = tokio::time::sleep(pace(service)) => {}
             () = signals::asked_to_stop() => return Err(CliError::Interrupted),
         }
         state = controller.advance(service).await?.state;

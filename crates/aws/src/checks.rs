@@ -31,8 +31,8 @@ impl Switch {
         Ok(all)
     }
 
-    /// Every check of the account, and the alarms that checks of the configuration follow.
-    pub(crate) async fn checks_there(&self, config: &Config) -> Result<HeldChecks, AwsError> {
+    /// Every check of the account.
+    pub(crate) async fn checks_held(&self) -> Result<HeldChecks, AwsError> {
         let mut there = HeldChecks::default();
         let mut pages = self.route53.list_health_checks().into_paginator().send();
         loop {
@@ -46,6 +46,12 @@ impl Switch {
                 }
             }
         }
+        Ok(there)
+    }
+
+    /// The same, and the alarms that checks of the configuration follow.
+    pub(crate) async fn checks_there(&self, config: &Config) -> Result<HeldChecks, AwsError> {
+        let mut there = self.checks_held().await?;
         for region in config.services.iter().flat_map(|service| &service.regions) {
             let Some(RegionCheck::Metric { alarm, .. }) = &region.check else { continue };
             let now = match self.alarms.describe(&alarm.region, &alarm.name).await? {

@@ -3,6 +3,7 @@
 //! The failover Lambda runs it once an invocation, the command line until a plan has ended. Both go
 //! through the same conditional write and the same fenced change batch, so any number may run at once.
 
+mod by_zone;
 mod carry;
 mod news;
 mod people;
@@ -13,9 +14,10 @@ use std::{
     time::Duration,
 };
 
-use decision::{Decision, Evidence, NativeHealth, Outcome};
+use decision::{Decision, Evidence, NativeHealth, Outcome, Sighting};
 use domain::{
-    ConfigHash, Deployment, DnsName, HoldReason, NativeChecks, ObserverName, Period, Plan, Service, ServiceState,
+    Answering, ConfigHash, Deployment, DnsName, HoldReason, NativeChecks, ObserverName, Period, Plan, Service,
+    ServiceState,
 };
 use futures::future::{OptionFuture, join_all};
 use jiff::Timestamp;
@@ -64,6 +66,12 @@ pub enum TickError {
 }
 
 impl TickError {
+    /// Whether it is the state that can't be had, for now: a person may order by the zone's records alone.
+    #[must_use]
+    pub fn is_without_state(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Aws(_)))
+    }
+
     /// What Route 53's control plane failed with.
     fn of_route53(&self) -> Option<&AwsError> {
         match self {
@@ -239,11 +247,22 @@ impl Controller {
     async fn evidence(&self, service: &Service, state: &ServiceState, ask: AskSignals) -> Result<Evidence, TickError> {
         let (sightings, answering) =
             tokio::join!(self.store.observations(&service.name, &self.observers), self.prober.answering(service));
+        self.evidence_of(service, state, ask, sightings?, answering).await
+    }
+
+    async fn evidence_of(
+        &self,
+        service: &Service,
+        state: &ServiceState,
+        ask: AskSignals,
+        sightings: Vec<Sighting>,
+        answering: Answering,
+    ) -> Result<Evidence, TickError> {
         let native = service.regions.iter().map(|region| (region.name.clone(), NativeHealth::Unknown)).collect();
         let (config, observers) = (self.hash.clone(), self.observers.clone());
         // A signal is worth asking for where a plan could follow, however far behind the data turn out to be.
         let (alarms, lag) = (BTreeMap::new(), at_best(service));
-        let mut evidence = Evidence { config, observers, sightings: sightings?, answering, native, alarms, lag };
+        let mut evidence = Evidence { config, observers, sightings, answering, native, alarms, lag };
         let asks = |evidence: &Evidence, matters: fn(&_, &_, &_, _) -> bool| match ask {
             AskSignals::Never => false,
             AskSignals::IfTheyMatter => matters(service, state, evidence, Timestamp::now()),

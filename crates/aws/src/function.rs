@@ -2,7 +2,8 @@
 
 use std::env;
 
-use domain::{ConfigHash, Deployment, RegionName};
+use decision::{diff_checks, ids};
+use domain::{Config, ConfigHash, Deployment, DnsName, RegionName};
 use tracing_subscriber::{
     Layer,
     filter::{LevelFilter, Targets},
@@ -10,7 +11,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use crate::{Session, SessionOptions, error::AwsError, names::Names, stacks::Stacks, store::get};
+use crate::{Session, SessionOptions, error::AwsError, names::Names, stacks::Stacks, store::get, switch::Switch};
 
 /// Why a function can't begin.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +48,9 @@ pub enum StartError {
         /// Where.
         region: RegionName,
     },
+    /// Route 53 has none of the checks that it wants.
+    #[error("Route 53 does not have the health checks of {0}")]
+    NoChecks(DnsName),
     /// The probes can't be set up.
     #[error(transparent)]
     Probe(#[from] probe::ProbeError),
@@ -97,6 +101,29 @@ impl Function {
         };
         let key = found.parameter("ConfigKey").unwrap_or_default();
         Self::read(session.clone(), names.clone(), control.clone(), key, found.output("Topic")).await
+    }
+
+    /// What a configuration describes, while what is deployed can't be read: the checks are those that Route 53 has for it.
+    pub async fn by_zone(session: &Session, names: &Names, config: &Config) -> Result<Self, StartError> {
+        let held = Switch::new(session, config.speed()).checks_held().await?;
+        let checks = config.services.iter().map(|service| {
+            let checks = diff_checks(&config.stack, service, &held);
+            let missing = checks.iter().any(|check| check.held.is_none());
+            if missing {
+                Err(StartError::NoChecks(service.name.clone()))
+            } else {
+                Ok((service.name.clone(), ids(&checks)))
+            }
+        });
+        Ok(Self {
+            session: session.clone().at_speed(config.speed()),
+            region: config.control_region.clone(),
+            names: names.clone(),
+            key: String::new(),
+            hash: config.hash(),
+            topic: Some(names.topic(&config.control_region)),
+            deployment: Deployment { checks: checks.collect::<Result<_, _>>()?, config: config.clone() },
+        })
     }
 
     async fn read(

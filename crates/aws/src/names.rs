@@ -46,6 +46,12 @@ impl Names {
         self.stack.to_string()
     }
 
+    /// The topic of the control region, as an ARN.
+    #[must_use]
+    pub fn topic(&self, control: &RegionName) -> String {
+        format!("arn:aws:sns:{control}:{}:{}", self.account, self.stack)
+    }
+
     /// The checker function, the same in every observer region.
     #[must_use]
     pub fn checker(&self) -> String {

@@ -99,7 +99,7 @@ impl Store {
     }
 
     /// Adds a line to the audit trail. Entries of the same moment and kind are the same entry.
-    pub async fn audit(&self, entry: &AuditEntry) -> Result<(), StoreError> {
+    pub async fn audit(&self, entry: &AuditEntry) -> Result<(), AwsError> {
         let body = serde_json::to_vec_pretty(entry).expect("an audit entry is plain data");
         let key = format!("audit/{}/{}-{}-{}.json", entry.service, entry.at, entry.epoch, audit_name(&entry.kind));
         self.put(&self.state, &key, body, None).await?;

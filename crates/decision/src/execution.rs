@@ -4,7 +4,7 @@
 
 use domain::{
     Actor, Answering, AuditKind, ByHand, Epoch, HoldCode, HoldReason, InFlight, Mode, Phase, Plan, PlanKind, Policy,
-    RegionName, Service, ServiceState, Share, Step,
+    RegionName, Service, ServiceState, Share, Step, fence_order,
 };
 use jiff::Timestamp;
 
@@ -192,6 +192,10 @@ fn advance(state: &mut ServiceState, service: &Service, event: Event, now: Times
                 state.last_switch = Some(now);
             }
             state.epoch = state.epoch.max(epoch_in(&found).unwrap_or_default());
+            // By hand, while the state could not be had.
+            if let Some((to, by)) = fence_order(&found) {
+                state.by_hand = Some(ByHand { to, by: by.to_owned(), at: now });
+            }
             let why = format!("superseded: the zone's record says `{found}`");
             state.fence = found;
             Some(AuditKind::Abandoned { plan: id, why })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::{Answering, Arming, NativeChecks, Region, Service, ServiceState, Slot};
+use domain::{Answering, Arming, NativeChecks, Phase, Region, Service, ServiceState, Slot, fence_epoch};
 use route53::{Change, GroupDiff, Name, Owner, RecordSet, RecordType, Risk, Role, Routing, Step, Target, Zone};
 
 use crate::records::{RecordsError, fence_in, fence_name, fence_set, level_name, record_sets, region_of, slots_in};
@@ -70,6 +70,22 @@ impl Zoning {
     #[must_use]
     pub fn adopts(&self) -> bool {
         self.groups.iter().any(|group| group.step == Step::Adopt)
+    }
+
+    /// The state of a service of which its zone alone tells.
+    #[must_use]
+    pub fn state(self, service: &Service) -> ServiceState {
+        let mut state = ServiceState::new(service);
+        state.epoch = fence_epoch(&self.fence).unwrap_or_default();
+        if let Some(first) = self.slots.first() {
+            state.active = first.region.clone();
+        }
+        if state.active != service.preferred().name {
+            state.phase = Phase::FailedOver;
+        }
+        state.slots = self.slots;
+        state.fence = self.fence;
+        state
     }
 
     /// Refused where records of others would be adopted while another region than their first is answered: Route 53 holds

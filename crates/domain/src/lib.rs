@@ -40,7 +40,7 @@ pub use observation::{
 };
 pub use period::{Period, PeriodError};
 pub use place::{ConfigError, Located, line_column};
-pub use plan::{Actor, Arming, Expectation, Plan, PlanKind, Slot, Step, fence, fence_epoch};
+pub use plan::{Actor, Arming, Expectation, Plan, PlanKind, Slot, Step, fence, fence_epoch, fence_order};
 pub use policy::{AnomalyUse, Failback, Mode, NativeReturn, Policy, Preset, Rate, VerdictAs};
 pub use probe::{Endpoint, HttpProbe, Limits, Probe, ProbeKind, Scheme, Share};
 pub use state::{

@@ -134,10 +134,15 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The value of the TXT record once the plan has taken effect.
+    /// The value of the TXT record once the plan has taken effect. A person's says so: whoever finds it without having the plan
+    /// must not undo what they ordered.
     #[must_use]
     pub fn fence(&self) -> String {
-        fence(self.epoch, &self.id)
+        let fence = fence(self.epoch, &self.id);
+        match &self.by {
+            Actor::Human { name, .. } => format!("{fence} to={} by={}", self.to, word(name)),
+            Actor::Policy | Actor::Approved { .. } => fence,
+        }
     }
 
     /// The slots once the plan has taken effect.
@@ -164,4 +169,32 @@ pub fn fence(epoch: Epoch, plan: &PlanId) -> String {
 pub fn fence_epoch(fence: &str) -> Option<Epoch> {
     let (epoch, _) = fence.strip_prefix("epoch=")?.split_once(' ')?;
     epoch.parse().ok().map(Epoch)
+}
+
+/// Where a person ordered the traffic, and who, by a TXT record's value; `None` of a plan that was not a person's.
+#[must_use]
+pub fn fence_order(fence: &str) -> Option<(RegionName, &str)> {
+    let (to, by) = fence.split_once(" to=")?.1.split_once(" by=")?;
+    Some((to.parse().ok()?, by))
+}
+
+/// A name as it may stand in a TXT record, whatever a machine knows a person as.
+fn word(name: &str) -> String {
+    const LONGEST: usize = 64;
+    let plain = |letter: char| if letter.is_ascii_alphanumeric() || "._@-".contains(letter) { letter } else { '_' };
+    name.chars().take(LONGEST).map(plain).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_s_order_can_be_read_from_the_record_alone() {
+        assert_eq!(word("Ada \"L\" & co"), "Ada__L____co");
+        let order = fence_order("epoch=3 plan=e3-0badcafe to=us-east-1 by=ada").unwrap();
+        assert_eq!((order.0.as_str(), order.1), ("us-east-1", "ada"));
+        assert_eq!(fence_order("epoch=3 plan=e3-0badcafe"), None);
+        assert_eq!(fence_epoch("epoch=3 plan=e3-0badcafe to=us-east-1 by=ada"), Some(Epoch(3)));
+    }
 }

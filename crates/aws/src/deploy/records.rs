@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use decision::{HeldChecks, ReadZone, diff_checks, ids, zoning};
-use domain::{Config, Deployment, HostedZoneId, Phase, Service, ServiceState};
+use domain::{Config, Deployment, HostedZoneId, Service};
 use route53::Owner;
 use serde::Serialize;
 
@@ -61,15 +61,7 @@ pub(super) async fn ensure(
     };
     if state.is_none() {
         // The zone may be older than the state: what it says is what is.
-        let mut state = ServiceState::new(service);
-        state.epoch = domain::fence_epoch(&records.fence).unwrap_or_default();
-        state.active = records.slots[0].region.clone();
-        if state.active != service.preferred().name {
-            state.phase = Phase::FailedOver;
-        }
-        state.slots = records.slots;
-        state.fence = records.fence;
-        store.save(&state, &Version::Absent).await?;
+        store.save(&records.state(service), &Version::Absent).await?;
     }
     Ok(found)
 }

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A busy machine may not answer within what a decision waits for.
-const PATIENCE: Duration = Duration::from_mins(2);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 async fn is_behind(world: &World, milliseconds: u32, ago: Period) {
     let dimension = ("Store", "orders");

@@ -4,6 +4,7 @@
 mod alarm;
 mod alerts;
 mod batches;
+mod by_zone;
 mod crash_points;
 mod lag;
 mod life;
