@@ -6,6 +6,7 @@ mod leftovers;
 mod moved;
 #[path = "../../../crates/lab/tests/needs/mod.rs"]
 mod needs;
+mod paged;
 mod refused;
 #[path = "../support/mod.rs"]
 mod support;
