@@ -74,6 +74,12 @@ pub(crate) enum CliError {
     Cell { path: PathBuf, line: u64, column: String, cell: String, wanted: &'static str },
     #[error("stopped by a signal")]
     Interrupted,
+    /// The same in the middle of what several regions are changed by.
+    #[error("stopped by a signal in the middle; not every region has to be at one version")]
+    Halfway {
+        /// What goes on from there.
+        command: &'static str,
+    },
 }
 
 impl CliError {
@@ -101,6 +107,7 @@ impl CliError {
             Self::Write { .. }
             | Self::Drill(DrillError::Stopped)
             | Self::Interrupted
+            | Self::Halfway { .. }
             | Self::Probe(_)
             | Self::Package(_)
             | Self::Region(_)
@@ -140,6 +147,11 @@ impl CliError {
             Self::Start(StartError::NotDeployed { .. }) => {
                 "deploy it first with `pointsman deploy`, or name another --config"
             }
+            Self::Halfway { command } => {
+                return Some(format!(
+                    "CloudFormation ends by itself what it has begun; `pointsman {command}` run again goes on from there"
+                ));
+            }
             Self::Deploy(error) => return deploy_hint(error),
             Self::Dns(error) => return dns_hint(error),
             Self::Tick(error) | Self::Order(OrderError::Tick(error)) => return tick_hint(error),
@@ -168,11 +180,11 @@ fn deploy_code(error: &DeployError) -> exit::Code {
         DeployError::OtherCode { .. } | DeployError::NoChecks(_) => exit::DRIFT,
         DeployError::Dns(error) => dns_code(error),
         DeployError::Halfway { source, .. } => deploy_code(source),
-        DeployError::Aws(_)
-        | DeployError::Stack(_)
-        | DeployError::Regions(_)
-        | DeployError::Store(_)
-        | DeployError::Switch(_) => exit::AWS,
+        DeployError::ControlElsewhere { .. } => exit::REFUSED,
+        DeployError::Regions(RegionsLeft { regions, .. }) => {
+            regions.iter().find_map(|it| it.failed.as_ref()).map_or(exit::AWS, deploy_code)
+        }
+        DeployError::Aws(_) | DeployError::Stack(_) | DeployError::Store(_) | DeployError::Switch(_) => exit::AWS,
     }
 }
 
@@ -182,11 +194,15 @@ fn deploy_hint(error: &DeployError) -> Option<String> {
         | DeployError::Store(StoreError::Aws(error))
         | DeployError::Switch(SwitchError::Aws(error)) => error.hint(),
         DeployError::Stack(error) => stack_hint(error),
-        DeployError::Regions(RegionsLeft(regions)) => {
-            // What could not be brought back comes first.
+        // What could not be brought back comes first.
+        DeployError::Regions(RegionsLeft { regions, .. }) => {
             let lost =
-                regions.iter().find_map(|it| if let Left::Unknown(error) = &it.now { Some(error) } else { None });
-            lost.or_else(|| regions.iter().find_map(|it| it.failed.as_ref())).map(stack_hint)?
+                regions.iter().find_map(|it| if let Left::Unknown(error) = &it.now { Some(&**error) } else { None });
+            return deploy_hint(lost.or_else(|| regions.iter().find_map(|it| it.failed.as_ref()))?);
+        }
+        DeployError::ControlElsewhere { .. } => {
+            "two failover functions would work against each other: `pointsman destroy` takes everything out, and the state \
+             stays; then deploy again"
         }
         DeployError::Halfway { source, .. } => return deploy_hint(source),
         DeployError::NoChecks(_) => "`pointsman dns apply` makes them, after showing what it changes",

@@ -7,9 +7,17 @@ use crate::error::CliError;
 
 /// Runs `work` to its end, or until a signal asks to stop.
 pub(crate) async fn or_interrupted<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
+    or_stopped(work, CliError::Interrupted).await
+}
+
+/// The same, with what is to be said of work that was `stopped`.
+pub(crate) async fn or_stopped<T>(
+    work: impl Future<Output = Result<T, CliError>>,
+    stopped: CliError,
+) -> Result<T, CliError> {
     tokio::select! {
         done = work => done,
-        () = asked_to_stop() => Err(CliError::Interrupted),
+        () = asked_to_stop() => Err(stopped),
     }
 }
 

@@ -5,7 +5,7 @@ mod said;
 use std::{collections::BTreeSet, fs, path::Path};
 
 use aws::{Preview, Release};
-use domain::Config;
+use domain::{Config, RegionName};
 use lab::{
     package::{self, Origin, Source},
     stage::release,
@@ -35,6 +35,7 @@ pub(crate) async fn run(global: &Global, args: &args::Deploy, printer: &Printer)
     let built = signals::or_interrupted(async {
         let built = package::locate(&source, &|line| activity.doing(line)).await?;
         activity.done(&format!("functions: {}", origin(&built.origin)));
+        activity.doing("packing the functions");
         Ok(built)
     });
     let release = release(&built.await?)?;
@@ -55,7 +56,7 @@ pub(crate) async fn run(global: &Global, args: &args::Deploy, printer: &Printer)
         printer.result(&as_data(config, &preview, false), || said::changes(&preview));
         return Ok(if preview.is_needed() { exit::DRIFT } else { exit::DONE });
     }
-    confirm(args.yes, "Go on?", printer)?;
+    confirm(args.yes || !preview.is_needed(), "Go on?", printer)?;
     let all = config.observers.iter().chain([&config.control_region]).cloned().collect::<BTreeSet<_>>();
     let lengths = all.into_iter().map(|region| {
         let changes = preview.changes_in(&region);
@@ -64,9 +65,9 @@ pub(crate) async fn run(global: &Global, args: &args::Deploy, printer: &Printer)
     let regions = printer.regions(lengths);
     let work = async {
         let progress = |progress| said::show_regions(&regions, &progress);
-        Ok(aws::deploy(session, names, config, &release, &progress).await?)
+        Ok(aws::deploy(session, names, config, &release, Some(&preview), &progress).await?)
     };
-    let deployed = signals::or_interrupted(work).await;
+    let deployed = signals::or_stopped(work, CliError::Halfway { command: "deploy" }).await;
     drop(regions);
     let deployment = deployed?;
     let preview = Preview { services: deployment.checks, ..preview };
@@ -116,7 +117,7 @@ async fn code_only(target: &Target, args: &args::Deploy, printer: &Printer) -> R
         aws::deploy_code(&deployed, &release, &|progress| show(&activity, &progress)).await?;
         Ok(release)
     };
-    let release = signals::or_interrupted(work).await?;
+    let release = signals::or_stopped(work, CliError::Halfway { command: "deploy --code-only" }).await?;
     activity.finish();
     let result = json!({ "stack": target.config.stack, "config": deployed.hash,
                          "code": { "checker": release.checker.sha256, "failover": release.failover.sha256 } });
@@ -135,8 +136,15 @@ pub(crate) async fn destroy(global: &Global, args: &args::Destroy, printer: &Pri
     let target = Target::load(global, printer).await?;
     let Target { config, session, names } = &target;
     let state = if args.delete_state { "the state bucket goes too" } else { "the state bucket stays" };
+    let found = aws::places(session, names, &config.control_region).await?;
+    let is_named = |region| config.observers.contains(region) || config.control_region == *region;
+    let others: Vec<_> = found.iter().filter(|region| !is_named(region)).map(RegionName::as_str).collect();
+    let others = match others[..] {
+        [] => String::new(),
+        _ => format!(", and what an earlier configuration has left in {}", others.join(", ")),
+    };
     printer.line(&format!(
-        "destroy stack {} in {}; {state}; records, checks and zone stay",
+        "destroy stack {} in {}{others}; {state}; records, checks and zone stay",
         config.stack,
         places(config)
     ));
@@ -144,7 +152,7 @@ pub(crate) async fn destroy(global: &Global, args: &args::Destroy, printer: &Pri
     let how = if args.delete_state { aws::Destroy::DeleteState } else { aws::Destroy::KeepState };
     let activity = printer.activity();
     let work = async { Ok(aws::destroy(session, names, config, how, &|progress| show(&activity, &progress)).await?) };
-    signals::or_interrupted(work).await?;
+    signals::or_stopped(work, CliError::Halfway { command: "destroy" }).await?;
     activity.finish();
     printer.result(&json!({ "stack": config.stack, "destroyed": true }), || "destroyed".to_owned());
     Ok(exit::DONE)

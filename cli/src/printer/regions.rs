@@ -19,7 +19,7 @@ impl Printer {
         let all = MultiProgress::new();
         let lengths = lengths.into_iter().filter(|_| self.progress);
         let bars = lengths.map(|(region, length)| {
-            let style = ProgressStyle::with_template("{prefix:<16} {bar:24} {pos}/{len} {wide_msg}")
+            let style = ProgressStyle::with_template("{prefix:<16} {bar:16} {pos:>3}/{len:<3} {wide_msg}")
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
             let bar = all.add(ProgressBar::new(length as u64).with_style(style).with_prefix(region.to_string()));
             bar.tick();
@@ -55,5 +55,7 @@ impl Drop for Regions {
         for bar in self.bars.values() {
             bar.finish_and_clear();
         }
+        // Bars that are drawn seldom leave their last frame otherwise; where that fails there is no terminal left to clear.
+        let _: std::io::Result<()> = self.all.clear();
     }
 }

@@ -90,18 +90,28 @@ impl Account {
         Aws::at(&self.proxy.endpoint())
     }
 
+    /// The folder with the functions.
+    pub(crate) fn artifacts(&self) -> &Path {
+        &self.artifacts
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.place.path()
     }
 
     /// Writes a configuration, another one for each TTL.
     pub(crate) fn configure(&self, ttl_s: u32) {
-        let observers = OBSERVERS.map(|it| format!("\"{it}\"")).join(", ");
+        self.configure_in(CONTROL_REGION, &OBSERVERS, ttl_s);
+    }
+
+    /// The same in other regions.
+    pub(crate) fn configure_in(&self, control: &str, observers: &[&str], ttl_s: u32) {
+        let observers = observers.iter().map(|it| format!("\"{it}\"")).collect::<Vec<_>>().join(", ");
         let servers = self.name_servers.addresses().iter().map(|it| format!("\"{it}\"")).collect::<Vec<_>>().join(", ");
         let zone = &self.zone;
         let text = format!(
             r#"
-            control_region = "{CONTROL_REGION}"
+            control_region = "{control}"
             observers = [{observers}]
 
             [[service]]
@@ -134,19 +144,25 @@ impl Account {
         self.run(&self.deployment(arguments))
     }
 
+    /// A deployment that goes on while the test does something else.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Program {
+        Program::start(self.command(&self.deployment(arguments)))
+    }
+
     fn deployment<'a>(&'a self, arguments: &[&'a str]) -> Vec<&'a str> {
         [&["deploy", "--artifacts", self.artifacts.to_str().unwrap()], arguments].concat()
     }
 
-    /// `deploy --yes`, ended at one of its calls as if by `kill -9`; none: it had ended before.
-    pub(crate) fn deploy_killed_at(&self, call: usize, point: Point) -> Option<Finished> {
+    /// `deploy --yes`, ended at one of its calls, or of those of one operation, as if by `kill -9`; what came of
+    /// it where it had ended before.
+    pub(crate) fn deploy_killed_at(&self, operation: Option<&str>, call: usize, point: Point) -> Option<Finished> {
         let (told, pid) = mpsc::channel();
         let (killed, was_killed) = mpsc::channel();
         let end = Box::new(move |operation: &str| {
             kill(pid.recv().unwrap(), Signal::SIGKILL).unwrap();
             killed.send(operation.to_owned()).unwrap();
         });
-        self.proxy.interrupt(CALLER, Interruption { operation: None, call, point, end });
+        self.proxy.interrupt(CALLER, Interruption { operation: operation.map(str::to_owned), call, point, end });
         let mut command = self.command(&self.deployment(&["--yes"]));
         command.env("AWS_SDK_UA_APP_ID", CALLER);
         let mut program = Program::start(command);
@@ -176,6 +192,15 @@ impl Account {
     pub(crate) fn records(&self) -> (String, String) {
         let sets = self.aws().route53("GET", &format!("hostedzone/{}/rrset", self.zone), "");
         (sets, self.aws().route53("GET", "healthcheck", ""))
+    }
+
+    /// Makes a region refuse an operation; a `status` of 429 throttles it.
+    pub(crate) fn refuse(&self, service: &str, operation: &str, region: &str, status: u16) {
+        let effect = match status {
+            429 => "kind = \"throttle\"".to_owned(),
+            status => format!("kind = \"error\"\nerror = {{ statusCode = {status}, code = \"AccessDenied\" }}"),
+        };
+        self.fail(&format!("service = \"{service}\"\noperation = \"{operation}\"\nregion = \"{region}\"\n{effect}"));
     }
 
     /// Makes AWS fail by these rules, as a scenario writes them, and by no others.

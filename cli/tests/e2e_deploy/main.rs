@@ -3,8 +3,11 @@
 
 mod account;
 mod leftovers;
+mod moved;
 #[path = "../../../crates/lab/tests/needs/mod.rs"]
 mod needs;
+mod paged;
+mod refused;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -46,7 +49,7 @@ fn killed_at_any_moment_the_next_run_ends_right() {
 fn killed_again_and_again(account: &Account) -> (usize, Finished) {
     for (kills, call) in (1..).step_by(STRIDE).enumerate() {
         let point = if kills % 2 == 0 { Point::BeforeTheReply } else { Point::BeforeTheEffect };
-        if let Some(finished) = account.deploy_killed_at(call, point) {
+        if let Some(finished) = account.deploy_killed_at(None, call, point) {
             return (kills, finished);
         }
     }
@@ -75,13 +78,7 @@ fn config_keys(account: &Account) -> Vec<(&'static str, String)> {
 #[test]
 fn where_one_region_refuses_no_region_changes() {
     let account = Account::empty(Kind::Ministack, 1);
-    let denied = |operation: &str, region: &str| {
-        format!(
-            "kind = \"error\"\nservice = \"cloudformation\"\noperation = \"{operation}\"\nregion = \"{region}\"\n\
-             error = {{ statusCode = 403, code = \"AccessDenied\" }}"
-        )
-    };
-    account.fail(&denied("CreateStack", OBSERVERS[1]));
+    account.refuse("cloudformation", "CreateStack", OBSERVERS[1], 403);
     let stopped = account.deploy(&["--yes"]).exits(6);
     stopped.says(&["the health checks are there, and no function was touched", "AccessDenied", "hint: "]);
 
@@ -90,7 +87,7 @@ fn where_one_region_refuses_no_region_changes() {
     let theirs = r#"{"Resources":{"Topic":{"Type":"AWS::SNS::Topic"}}}"#;
     account.call(OBSERVERS[1], OBSERVER, "CreateStack", &[("TemplateBody", theirs)]);
     account.until_status(OBSERVERS[1], OBSERVER, "CREATE_COMPLETE");
-    account.fail(&denied("UpdateStack", OBSERVERS[1]));
+    account.refuse("cloudformation", "UpdateStack", OBSERVERS[1], 403);
     let stopped = account.deploy(&["--yes"]).exits(6);
     stopped.says(&["every region is what it was before", "pointsman-control: it is not there, as before"]);
     assert!(config_keys(&account).is_empty());
@@ -106,7 +103,7 @@ fn where_one_region_refuses_no_region_changes() {
         account.aws().artifact("DELETE", refused, &key, b"");
     }
     account.call(refused, "pointsman-artifacts", "DeleteStack", &[]);
-    account.fail(&denied("UpdateStack", refused));
+    account.refuse("cloudformation", "UpdateStack", refused, 403);
     let stopped = account.deploy(&["--yes"]).exits(6);
     let first = format!("failed in {refused}; every region is what it was before");
     let stopped = stopped.says(&[&first, "AccessDenied", "hint: "]);

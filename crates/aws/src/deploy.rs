@@ -2,15 +2,18 @@
 
 mod code;
 mod export;
+mod invoke;
+mod left;
 mod preview;
 mod records;
 mod regions;
+mod release;
+mod standing;
 mod wanted;
 
 use bytes::Bytes;
 use decision::RecordsError;
-use domain::{Config, Deployment, DnsName, RegionName};
-use futures::future::join_all;
+use domain::{Config, Deployment, DnsName, RegionName, Service};
 
 use crate::{
     Session,
@@ -24,9 +27,15 @@ use crate::{
 
 pub use code::deploy_code;
 pub use export::{Exported, export};
+use invoke::invoke_each;
+pub use invoke::{invoke, start};
+pub(crate) use left::Step;
+pub use left::{Left, RegionLeft, RegionsLeft};
 pub use preview::{Preview, StackPreview, preview};
 pub use records::Records;
-pub use regions::{Left, RegionLeft, RegionsLeft};
+pub use release::{Architecture, Code, Release, Schedule};
+pub use standing::places;
+pub(crate) use standing::{Part, Standing};
 use wanted::Wanted;
 
 /// Why a deployment is not whole. Running it again goes on from where it stopped.
@@ -38,14 +47,14 @@ pub enum DeployError {
     /// A stack failed.
     #[error(transparent)]
     Stack(#[from] StackError),
-    /// The stacks of some regions failed, and the others were brought back.
+    /// Some regions did not take a step.
     #[error("{0}")]
     Regions(RegionsLeft),
     /// A later step failed.
     #[error("{source}\n  {done}; deployed again, it goes on from there")]
     Halfway {
         /// What has been done by then.
-        done: &'static str,
+        done: String,
         /// Why it stopped.
         source: Box<DeployError>,
     },
@@ -94,87 +103,17 @@ pub enum DeployError {
         /// As it should be.
         wanted: String,
     },
+    /// Another region's failover function would go on beside the new one.
+    #[error("the control region is {wanted} by the configuration, and {found} by what is deployed")]
+    ControlElsewhere {
+        /// By the configuration.
+        wanted: RegionName,
+        /// Where its stack is.
+        found: RegionName,
+    },
     /// A lab's configuration is not for AWS.
     #[error("the configuration has a lab's exemption, and there is no --endpoint-url: loopback is not probed from AWS")]
     LabOnAws,
-}
-
-/// A function's code: a zip with `bootstrap` in it.
-#[derive(Debug, Clone)]
-pub struct Code {
-    /// The zip.
-    pub zip: Bytes,
-    /// Its SHA-256, hexadecimal.
-    pub sha256: String,
-}
-
-impl Code {
-    /// Where it lies in a region's artifact bucket.
-    fn key(&self, function: &str) -> String {
-        format!("code/{function}-{}.zip", &self.sha256[..32])
-    }
-}
-
-/// What to deploy.
-#[derive(Debug, Clone)]
-pub struct Release {
-    /// The checker.
-    pub checker: Code,
-    /// The failover function.
-    pub failover: Code,
-    /// What both are compiled for.
-    pub architecture: Architecture,
-}
-
-/// What a function is compiled for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Architecture {
-    /// 64-bit ARM.
-    Arm64,
-    /// 64-bit x86.
-    X86_64,
-}
-
-impl Architecture {
-    /// This machine's.
-    #[must_use]
-    pub const fn host() -> Self {
-        if cfg!(target_arch = "aarch64") { Self::Arm64 } else { Self::X86_64 }
-    }
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Arm64 => "arm64",
-            Self::X86_64 => "x86_64",
-        }
-    }
-}
-
-/// Who starts the functions once a minute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Schedule {
-    /// EventBridge.
-    EventBridge,
-    /// The lab, at the scaled minute.
-    Lab,
-}
-
-impl Schedule {
-    /// EventBridge's minute cannot be scaled, so a lab that runs faster than life plays the schedule itself.
-    #[must_use]
-    pub fn of(config: &Config) -> Self {
-        match &config.lab {
-            Some(lab) if lab.speed > 1.0 => Self::Lab,
-            _ => Self::EventBridge,
-        }
-    }
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::EventBridge => "ENABLED",
-            Self::Lab => "DISABLED",
-        }
-    }
 }
 
 /// What has just been done.
@@ -193,6 +132,13 @@ pub enum Progress {
     },
     /// A region failed, and the others are brought back to what they were.
     GoesBack,
+    /// A stack that the configuration does not name any more is gone.
+    Removed {
+        /// Where.
+        region: RegionName,
+        /// Which.
+        stack: String,
+    },
     /// A stack is as it should be.
     Stack {
         /// Where.
@@ -237,57 +183,70 @@ impl From<StackNews> for Progress {
 }
 
 /// Deploys `config`. What is as it should be stays untouched; where the stack of one region fails, those of the others are
-/// brought back to what they were.
+/// brought back to what they were. Stacks in which a preview has just `seen` nothing to change are not asked again.
 pub async fn deploy(
     session: &Session,
     names: &Names,
     config: &Config,
     release: &Release,
+    seen: Option<&Preview>,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Deployment, DeployError> {
     if config.lab.is_some() && session.endpoint_url().is_none() {
         return Err(DeployError::LabOnAws);
     }
+    let obsolete = Standing::obsolete(session, names, config).await?;
     let switch = Switch::new(session, config.speed());
     let zones = records::read(&switch, config).await?;
-    let checks =
-        switch.ensure_checks(config).await.map_err(halfway("no stack was touched; health checks may be new"))?;
+    let checks = records::checks(&switch, config).await?;
     progress(Progress::Checks(checks.values().map(|checks| checks.own.len() + 1).sum()));
     let deployment = Deployment { config: config.clone(), checks };
 
-    let checked = "the health checks are there, and no function was touched";
-    let wanted = wanted(session, names, &deployment, release, progress).await.map_err(halfway(checked))?;
-    let uploaded = join_all(wanted.artifacts.iter().map(|stack| {
-        let wanted = &wanted;
-        async move {
-            stack.apply(session, progress).await?;
-            wanted.put(session, names, &stack.region).await
-        }
-    }));
-    uploaded.await.into_iter().collect::<Result<(), _>>().map_err(halfway(checked))?;
+    let checked = || "the health checks are there, and nothing else was touched".to_owned();
+    let mut wanted = wanted(session, names, &deployment, release, progress).await.map_err(halfway(checked))?;
+    if let Some(seen) = seen.filter(|seen| seen.services == deployment.checks) {
+        wanted.leave(seen);
+    }
+    wanted.upload(session, names, progress).await?;
     regions::apply(session, names, &wanted.functions, progress).await?;
-    let watched = wanted.watch.apply(session, progress).await;
-    watched
-        .map_err(halfway("every region has the new version; alarms, dashboard and subscriptions are what they were"))?;
+    wanted.watch(session, progress).await?;
 
     let store = Store::new(session, names, &config.control_region);
-    let records = async {
-        for service in &config.services {
-            let found = records::ensure(&switch, &store, &deployment, service, &zones[&service.hosted_zone]).await?;
-            progress(Progress::Records { service: service.name.clone(), found });
-        }
-        Ok::<_, DeployError>(())
+    for (before, service) in config.services.iter().enumerate() {
+        let zone = &zones[&service.hosted_zone];
+        let found = records::ensure(&switch, &store, &deployment, service, zone).await;
+        let found = found.map_err(halfway(|| {
+            let (done, missed) = config.services.split_at(before);
+            format!(
+                "every region has the new version; records and state are there of {}, and were not looked after of {}",
+                listed(done),
+                listed(missed)
+            )
+        }))?;
+        progress(Progress::Records { service: service.name.clone(), found });
+    }
+    let after =
+        "every region has the new version, and every service its records and its state; deployed again, it goes on";
+    invoke_each(session, names, config, after, progress).await?;
+    let step = Step {
+        after: "every region that the configuration names has the new version; deployed again, it goes on from there",
+        taken: "it is gone",
+        missed: "the configuration does not name it any more, and it may be there still",
     };
-    records
-        .await
-        .map_err(halfway("every region has the new version; not every service has its records and its state"))?;
-    let invoked = invoke_each(session, names, config, progress).await;
-    invoked.map_err(halfway("every region has the new version, and every service its records and its state"))?;
+    obsolete.remove(Part::Observer, &step, progress).await?;
+    obsolete.remove(Part::Artifacts, &step, progress).await?;
     Ok(deployment)
 }
 
-fn halfway<E: Into<DeployError>>(done: &'static str) -> impl FnOnce(E) -> DeployError {
-    move |source| DeployError::Halfway { done, source: Box::new(source.into()) }
+fn listed(services: &[Service]) -> String {
+    if services.is_empty() {
+        return "none".to_owned();
+    }
+    services.iter().map(|service| service.name.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+fn halfway<E: Into<DeployError>>(done: impl FnOnce() -> String) -> impl FnOnce(E) -> DeployError {
+    move |source| DeployError::Halfway { done: done(), source: Box::new(source.into()) }
 }
 
 /// All that a deployment should be, once what an earlier run left of the control stack is out of the way: the state bucket
@@ -309,76 +268,19 @@ fn regions(config: &Config) -> impl Iterator<Item = &RegionName> {
     config.observers.iter().chain(control)
 }
 
-/// Puts an object into a region's artifact bucket, unless what is named by its content is there already.
+/// Puts an object into a region's artifact bucket, unless what is named by its content is there already; whether it was put.
 async fn put_once(
     session: &Session,
     names: &Names,
     region: &RegionName,
     key: String,
     body: Bytes,
-) -> Result<(), AwsError> {
+) -> Result<bool, AwsError> {
     let (s3, bucket) = (session.s3(region), names.artifacts(region));
-    if s3.head_object().bucket(&bucket).key(&key).send().await.is_err() {
-        let put = s3.put_object().bucket(bucket).key(key).body(body.into());
-        put.send().await.map_err(failed("PutObject"))?;
+    if s3.head_object().bucket(&bucket).key(&key).send().await.is_ok() {
+        return Ok(false);
     }
-    Ok(())
-}
-
-/// Starts each function once: a function that can't read its configuration says so now, not at 3 a.m.
-async fn invoke_each(
-    session: &Session,
-    names: &Names,
-    config: &Config,
-    progress: &(dyn Fn(Progress) + Sync),
-) -> Result<(), DeployError> {
-    let checker = names.checker();
-    let failover = names.failover();
-    let all = config.observers.iter().map(|region| (region, &checker)).chain([(&config.control_region, &failover)]);
-    let answers = join_all(all.map(|(region, function)| async move {
-        invoke(session, region, function, br#"{"once":true}"#).await?;
-        progress(Progress::Invoked { region: region.clone(), function: function.clone() });
-        Ok::<_, DeployError>(())
-    }));
-    answers.await.into_iter().collect()
-}
-
-/// Invokes a function and waits for its answer.
-pub async fn invoke(
-    session: &Session,
-    region: &RegionName,
-    function: &str,
-    payload: &[u8],
-) -> Result<Vec<u8>, DeployError> {
-    let answer = session
-        .lambda(region)
-        .invoke()
-        .function_name(function)
-        .payload(payload.to_vec().into())
-        .send()
-        .await
-        .map_err(failed("Invoke"))?;
-    let body = answer.payload.map(aws_sdk_lambda::primitives::Blob::into_inner).unwrap_or_default();
-    match answer.function_error {
-        None => Ok(body),
-        Some(_) => Err(DeployError::Function {
-            function: function.to_owned(),
-            region: region.clone(),
-            why: String::from_utf8_lossy(&body).into_owned(),
-        }),
-    }
-}
-
-/// Starts a function and does not wait for its answer, as a schedule does.
-pub async fn start(session: &Session, region: &RegionName, function: &str, payload: &[u8]) -> Result<(), AwsError> {
-    session
-        .lambda(region)
-        .invoke()
-        .function_name(function)
-        .invocation_type(aws_sdk_lambda::types::InvocationType::Event)
-        .payload(payload.to_vec().into())
-        .send()
-        .await
-        .map_err(failed("Invoke"))?;
-    Ok(())
+    let put = s3.put_object().bucket(bucket).key(key).body(body.into());
+    put.send().await.map_err(failed("PutObject"))?;
+    Ok(true)
 }

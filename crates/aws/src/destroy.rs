@@ -2,14 +2,12 @@
 
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use domain::{Config, RegionName};
-use futures::future::try_join_all;
 
 use crate::{
     Session,
-    deploy::{DeployError, Progress},
+    deploy::{DeployError, Part, Progress, Standing, Step, places},
     error::{AwsError, failed},
     names::Names,
-    stacks::Stacks,
 };
 
 /// How much goes.
@@ -21,7 +19,7 @@ pub enum Destroy {
     DeleteState,
 }
 
-/// Deletes the stacks of every region, and what is in their buckets.
+/// Deletes the stacks of every region, those that the configuration does not name any more too, and what is in their buckets.
 pub async fn destroy(
     session: &Session,
     names: &Names,
@@ -30,16 +28,16 @@ pub async fn destroy(
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<(), DeployError> {
     let control = &config.control_region;
-    let watch = |news| progress(Progress::from(news));
-    Stacks::new(session, control, &watch).delete(&names.stack("watch")).await?;
+    let mut regions = places(session, names, control).await?;
+    regions.extend(config.observers.iter().chain([control]).cloned());
+    let standing = Standing::find(session, names, &regions, |_, _| true).await?;
+    let step = |after| Step { after, taken: "it is gone", missed: "it may be there still" };
     // The functions first, so that none writes into a bucket that is being emptied.
-    let observers = try_join_all(config.observers.iter().map(|region| {
-        let watch = &watch;
-        async move { Stacks::new(session, region, watch).delete(&names.stack("observer")).await }
-    }));
-    observers.await?;
-    empty(session, control, &names.observations(control)).await?;
-    Stacks::new(session, control, &watch).delete(&names.stack("control")).await?;
+    standing.remove(Part::Watch, &step("no function was touched; run again, it goes on from there"), progress).await?;
+    let watched = "alarms and dashboard are gone, the failover function is not; run again, it goes on from there";
+    standing.remove(Part::Observer, &step(watched), progress).await?;
+    let seen = "alarms, dashboard and observers are gone; run again, it goes on from there";
+    standing.remove(Part::Control, &step(seen), progress).await?;
     if how == Destroy::DeleteState {
         let bucket = names.state(control);
         empty(session, control, &bucket).await?;
@@ -48,20 +46,8 @@ pub async fn destroy(
             _ => {}
         }
     }
-    let mut regions = config.observers.clone();
-    regions.push(control.clone());
-    regions.sort();
-    regions.dedup();
-    try_join_all(regions.iter().map(|region| {
-        let watch = &watch;
-        async move {
-            empty(session, region, &names.artifacts(region)).await?;
-            Stacks::new(session, region, watch).delete(&names.stack("artifacts")).await?;
-            Ok::<_, DeployError>(())
-        }
-    }))
-    .await?;
-    Ok(())
+    let functions = "nothing is left but code and configuration; run again, it goes on from there";
+    standing.remove(Part::Artifacts, &step(functions), progress).await
 }
 
 fn is_absent<E, R>(error: &aws_smithy_runtime_api::client::result::SdkError<E, R>) -> bool

@@ -32,7 +32,7 @@ pub use baselines::{Baselines, Readings};
 pub use controller::{Controller, Look, OrderError, TickError};
 pub use deploy::{
     Architecture, Code, DeployError, Exported, Left, Preview, Progress, Records, RegionLeft, RegionsLeft, Release,
-    Schedule, StackPreview, deploy, deploy_code, export, invoke, preview, start,
+    Schedule, StackPreview, deploy, deploy_code, export, invoke, places, preview, start,
 };
 pub use destroy::{Destroy, destroy};
 pub use dns::{AppliedDns, DnsError, DnsPlan, FORCEABLE, ServiceDns, apply_dns, plan_dns};

@@ -25,7 +25,12 @@ impl Names {
     /// The bucket of a region's code and configuration.
     #[must_use]
     pub fn artifacts(&self, region: &RegionName) -> String {
-        format!("{}-artifacts-{}-{region}", self.stack, self.account)
+        format!("{}{region}", self.artifacts_anywhere())
+    }
+
+    /// What the artifact buckets of all regions begin with.
+    pub(crate) fn artifacts_anywhere(&self) -> String {
+        format!("{}-artifacts-{}-", self.stack, self.account)
     }
 
     /// The bucket of the state.

@@ -57,11 +57,11 @@ pub struct Session {
 impl Session {
     /// Reads environment and profile. Makes no call.
     pub async fn load(options: SessionOptions) -> Self {
-        // Adaptive retries hold back even first calls once one was throttled: right for a deployment's many calls, wrong
-        // for a function, whose flip must not wait and whose next look tries again.
-        let retries = if options.caller.is_some() { RetryConfig::standard() } else { RetryConfig::adaptive() };
+        // A function's flip must not wait, and its next look tries again. Adaptive retries would hold a throttled person's
+        // calls back until their time is over, which then passes for a network that is down.
+        let attempts = if options.caller.is_some() { 3 } else { 4 };
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .retry_config(retries.with_max_attempts(3))
+            .retry_config(RetryConfig::standard().with_max_attempts(attempts))
             .timeout_config(timeouts(1.0).build());
         if let Some(profile) = options.profile {
             loader = loader.profile_name(profile);

@@ -101,6 +101,9 @@ impl Template {
 /// How often a call is made that another was before.
 const ATTEMPTS: usize = 3;
 
+/// How often a look is throttled in a row before it is given up, the SDK's own attempts aside.
+const PATIENCE: usize = 5;
+
 /// What applying a template did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Applied {
@@ -240,6 +243,20 @@ impl<'a> Stacks<'a> {
         self.ended(stack, seen).await?.must_be("DELETE_COMPLETE")
     }
 
+    /// What goes with a stack.
+    pub(crate) async fn removing(&self, stack: &str) -> Result<Vec<ResourceChange>, AwsError> {
+        let (mut changes, mut page) = (Vec::new(), None);
+        loop {
+            let asked = self.cloudformation.list_stack_resources().stack_name(stack).set_next_token(page);
+            let found = asked.send().await.map_err(failed("ListStackResources"))?;
+            changes.extend(found.stack_resource_summaries().iter().map(ResourceChange::removes));
+            page = found.next_token().map(str::to_owned);
+            if page.is_none() {
+                return Ok(changes);
+            }
+        }
+    }
+
     /// Whether a stack holds a resource of that logical id.
     pub(crate) async fn owns(&self, stack: &str, resource: &str) -> Result<bool, AwsError> {
         let found =
@@ -281,6 +298,18 @@ impl<'a> Stacks<'a> {
         }
     }
 
+    /// What a look finds, which is taken again where it is throttled: what is under way must not be lost sight of.
+    async fn patiently<T>(&self, look: impl AsyncFn() -> Result<T, AwsError>) -> Result<T, AwsError> {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            match look().await {
+                Err(AwsError::Throttled { .. }) if attempts < PATIENCE => tokio::time::sleep(self.pace).await,
+                looked => return looked,
+            }
+        }
+    }
+
     fn tell(&self, news: StackNews) {
         (self.watch)(news);
     }
@@ -291,7 +320,7 @@ impl<'a> Stacks<'a> {
 
     /// A stack as it stands, `None` when it does not exist.
     pub(crate) async fn describe(&self, stack: &str) -> Result<Option<Described>, AwsError> {
-        match self.cloudformation.describe_stacks().stack_name(stack).send().await {
+        let look = async || match self.cloudformation.describe_stacks().stack_name(stack).send().await {
             Ok(found) => {
                 let stack = found.stacks.unwrap_or_default().into_iter().next();
                 let deleted =
@@ -300,15 +329,17 @@ impl<'a> Stacks<'a> {
             }
             Err(error) if error.message().is_some_and(|m| m.contains("does not exist")) => Ok(None),
             Err(error) => Err(failed("DescribeStacks")(error)),
-        }
+        };
+        self.patiently(look).await
     }
 
     async fn events(&self, stack: &str) -> Result<Vec<StackEvent>, AwsError> {
-        match self.cloudformation.describe_stack_events().stack_name(stack).send().await {
+        let look = async || match self.cloudformation.describe_stack_events().stack_name(stack).send().await {
             Ok(found) => Ok(found.stack_events.unwrap_or_default()),
             Err(error) if error.message().is_some_and(|m| m.contains("does not exist")) => Ok(Vec::new()),
             Err(error) => Err(failed("DescribeStackEvents")(error)),
-        }
+        };
+        self.patiently(look).await
     }
 }
 

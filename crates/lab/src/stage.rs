@@ -7,8 +7,10 @@ use std::{
     collections::BTreeSet,
     fs, io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    panic,
     path::{Path, PathBuf},
     sync::Arc,
+    thread,
     time::Duration,
 };
 
@@ -252,7 +254,7 @@ impl Stage {
             aws::destroy(&session, &names, &config, Destroy::DeleteState, &|progress| on(Setup::Deploy(progress)))
                 .await?;
         }
-        aws::deploy(&session, &names, &config, &release, &|progress| on(Setup::Deploy(progress))).await?;
+        aws::deploy(&session, &names, &config, &release, None, &|progress| on(Setup::Deploy(progress))).await?;
         let schedule = match Schedule::of(&config) {
             Schedule::Lab => Player::play(&session, &names, &config),
             Schedule::EventBridge => Player::silent(),
@@ -376,9 +378,15 @@ pub fn release(artifacts: &Artifacts) -> Result<Release, PackageError> {
         let zip = binary.zip()?;
         Ok(Code { zip: zip.bytes.into(), sha256: zip.sha256 })
     };
+    // Packing is most of what a deployment that changes nothing takes.
+    let (checker, failover) = thread::scope(|scope| {
+        let checker = scope.spawn(|| code(&artifacts.checker));
+        let failover = code(&artifacts.failover);
+        (checker.join().unwrap_or_else(|panic| panic::resume_unwind(panic)), failover)
+    });
     Ok(Release {
-        checker: code(&artifacts.checker)?,
-        failover: code(&artifacts.failover)?,
+        checker: checker?,
+        failover: failover?,
         architecture: match artifacts.checker.architecture() {
             package::Architecture::Arm64 => aws::Architecture::Arm64,
             package::Architecture::X86_64 => aws::Architecture::X86_64,

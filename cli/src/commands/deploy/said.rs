@@ -10,6 +10,8 @@ struct Said {
     /// Of one region alone.
     region: Option<RegionName>,
     text: String,
+    /// The same beside the region's name, without a stack's.
+    short: String,
     /// Whether it is worth a line that stays.
     stays: bool,
     /// Whether it is one of the things that a region's bar counts.
@@ -18,7 +20,7 @@ struct Said {
 
 impl Said {
     fn stays(text: String) -> Self {
-        Self { region: None, text, stays: true, counts: false }
+        Self { region: None, short: String::new(), text, stays: true, counts: false }
     }
 
     fn of(progress: &Progress) -> Self {
@@ -31,12 +33,14 @@ impl Said {
                     _ => text,
                 };
                 let counts = event.status.ends_with("_COMPLETE") && event.resource != event.stack;
-                Self { region: Some(event.region.clone()), text, stays: failed, counts }
+                let short = format!("{}: {}", event.resource, event.status);
+                Self { region: Some(event.region.clone()), text, short, stays: failed, counts }
             }
             Progress::Recovery { region, stack, recovery } => Self::stays(format!("{region} {stack}: {recovery}")),
             Progress::GoesBack => {
                 Self::stays("a region failed: the others are brought back to what they were".to_owned())
             }
+            Progress::Removed { region, stack } => Self::stays(format!("{region} {stack}: removed")),
             Progress::Stack { region, stack, applied } => {
                 let word = match applied {
                     Applied::Created => "created",
@@ -73,7 +77,7 @@ pub(super) fn show_regions(regions: &Regions, progress: &Progress) {
         regions.line(&said.text);
     }
     if let Some(region) = &said.region {
-        regions.doing(region, &said.text);
+        regions.doing(region, &said.short);
         if said.counts {
             regions.step(region);
         }

@@ -4,12 +4,16 @@ use std::collections::BTreeMap;
 
 use decision::{diff_checks, ids, zoning};
 use domain::{Config, Deployment, DnsName, NativeChecks, RegionName};
-use futures::future::try_join_all;
+use futures::future::Either;
 use serde::Serialize;
 
-use super::{DeployError, Release, records, wanted::Wanted, wanted::WantedStack};
+use super::{
+    DeployError, Release, Standing, Step, records,
+    wanted::{Put, Wanted, WantedStack},
+};
 use crate::{
     Session,
+    error::failed,
     names::Names,
     stacks::{Recovery, ResourceChange, StackAction, StackChanges, Stacks},
     switch::Switch,
@@ -21,7 +25,7 @@ const STATE: &str = "State";
 /// What a deployment would change.
 #[derive(Debug, Clone, Serialize)]
 pub struct Preview {
-    /// Each stack, the buckets' first.
+    /// Each stack, the buckets' first and last those that go.
     pub stacks: Vec<StackPreview>,
     /// Route 53's checks of each service; a word stands for one that is still to be made.
     pub services: BTreeMap<DnsName, NativeChecks>,
@@ -60,6 +64,12 @@ impl Preview {
         self.stacks.iter().filter(move |stack| stack.changes.iter().any(lost))
     }
 
+    /// Whether this stack is as it should be.
+    pub(super) fn leaves(&self, region: &RegionName, name: &str) -> bool {
+        let mut same = self.stacks.iter().filter(|stack| stack.region == *region && stack.stack == name);
+        same.any(|stack| stack.action == StackAction::Leave && stack.recovery.is_none())
+    }
+
     /// How many resources of a region change.
     #[must_use]
     pub fn changes_in(&self, region: &RegionName) -> usize {
@@ -75,6 +85,7 @@ pub async fn preview(
     config: &Config,
     release: &Release,
 ) -> Result<Preview, DeployError> {
+    let obsolete = Standing::obsolete(session, names, config).await?;
     let switch = Switch::new(session, config.speed());
     let zones = records::read(&switch, config).await?;
     let there = switch.checks_there(config).await?;
@@ -91,20 +102,45 @@ pub async fn preview(
     }
     let deployment = Deployment { config: config.clone(), checks: services };
     let wanted = Wanted::of(session, names, &deployment, release).await?;
+    let step = Step {
+        after: "nothing was changed",
+        taken: "nothing of it was changed",
+        missed: "at most an empty change set of it is left, which the next run takes away",
+    };
     let stacks = wanted.artifacts.iter().chain(&wanted.functions);
-    let mut stacks = try_join_all(stacks.map(|stack| of(session, stack))).await?;
-    stacks.push(of_watch(session, names, &wanted).await?);
+    let of_stack = |stack| Either::Left(of(session, stack));
+    let of_watch = Either::Right(of_watch(session, names, &wanted));
+    let each = stacks.map(|stack| (stack, of_stack(stack))).chain([(&wanted.watch, of_watch)]);
+    let mut stacks =
+        step.everywhere(each.map(|(stack, asked)| (stack.region.clone(), stack.name.clone(), asked))).await?;
+    stacks.extend(obsolete.preview().await?);
     Ok(Preview { stacks, services: deployment.checks, health_checks, records: made })
 }
 
-/// Its template may have to lie in the artifact bucket first. Where there is none yet, the stack is none either.
+/// Its template may have to lie in the artifact bucket for as long as it is asked about. Where there is no bucket yet, the
+/// stack is none either.
 async fn of_watch(session: &Session, names: &Names, wanted: &Wanted) -> Result<StackPreview, DeployError> {
     let WantedStack { region, name, .. } = &wanted.watch;
-    if !wanted.put_watch(session, names).await? {
-        let (region, stack) = (region.clone(), name.clone());
-        return Ok(StackPreview { region, stack, action: StackAction::Create, recovery: None, changes: Vec::new() });
+    let lent = match wanted.put_watch(session, names).await? {
+        Put::NoBucket => {
+            let (region, stack) = (region.clone(), name.clone());
+            return Ok(StackPreview {
+                region,
+                stack,
+                action: StackAction::Create,
+                recovery: None,
+                changes: Vec::new(),
+            });
+        }
+        Put::There => None,
+        Put::Now(key) => Some(key),
+    };
+    let asked = of(session, &wanted.watch).await;
+    if let Some(key) = lent {
+        let delete = session.s3(region).delete_object().bucket(names.artifacts(region)).key(key).send().await;
+        delete.map_err(failed("DeleteObject"))?;
     }
-    of(session, &wanted.watch).await
+    asked
 }
 
 async fn of(session: &Session, wanted: &WantedStack) -> Result<StackPreview, DeployError> {

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use decision::{HeldChecks, ReadZone, diff_checks, ids, zoning};
-use domain::{Config, Deployment, HostedZoneId, Service};
+use domain::{Config, Deployment, DnsName, HostedZoneId, NativeChecks, Service};
 use route53::Owner;
 use serde::Serialize;
 
-use super::DeployError;
+use super::{DeployError, halfway};
 use crate::{
     store::{Store, Version},
     switch::Switch,
@@ -37,6 +37,22 @@ pub(super) async fn read(switch: &Switch, config: &Config) -> Result<BTreeMap<Ho
         }
     }
     Ok(zones)
+}
+
+/// Makes the checks of every service, and mends those whose settings are others than the configuration's.
+pub(super) async fn checks(switch: &Switch, config: &Config) -> Result<BTreeMap<DnsName, NativeChecks>, DeployError> {
+    let there = switch.checks_there(config).await?;
+    let mut all: Vec<_> =
+        config.services.iter().map(|service| (service, diff_checks(&config.stack, service, &there))).collect();
+    for service in 0..all.len() {
+        let settled = switch.settle(&mut all[service].1).await;
+        settled.map_err(halfway(|| {
+            let checks = || all.iter().flat_map(|(_, checks)| checks);
+            let there = checks().filter(|check| check.held.is_some()).count();
+            format!("no stack was touched; {there} of {} health checks are there", checks().count())
+        }))?;
+    }
+    Ok(all.into_iter().map(|(service, checks)| (service.name.clone(), ids(&checks))).collect())
 }
 
 /// Makes a service's records and state where there are none. Records that exist are never touched here: that is for

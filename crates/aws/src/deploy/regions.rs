@@ -1,11 +1,12 @@
 //! The stacks of all regions, changed together: where one fails, the others are brought back to what they were.
 
-use std::fmt;
-
-use domain::RegionName;
 use futures::future::join_all;
 
-use super::{DeployError, Progress, wanted::WantedStack};
+use super::{
+    DeployError, Progress,
+    left::{Left, RegionLeft, RegionsLeft},
+    wanted::WantedStack,
+};
 use crate::{
     Session,
     destroy::empty,
@@ -13,64 +14,9 @@ use crate::{
     stacks::{Applied, StackError, Stacks, Template, Way},
 };
 
-/// A region's stack where not all became what they should be.
-#[derive(Debug)]
-pub struct RegionLeft {
-    /// Where.
-    pub region: RegionName,
-    /// Which.
-    pub stack: String,
-    /// Why it failed; none: it was as it should be, and others failed.
-    pub failed: Option<StackError>,
-    /// What it is now.
-    pub now: Left,
-}
-
-/// What a stack is after a deployment that did not succeed everywhere.
-#[derive(Debug)]
-pub enum Left {
-    /// What it was before.
-    AsBefore,
-    /// There was none, and there is none that holds anything.
-    Absent,
-    /// Nothing of it had to change.
-    Unchanged,
-    /// It could not be brought back, or not even be asked.
-    Unknown(StackError),
-}
-
-/// All regions of a deployment that did not succeed everywhere, in words.
-#[derive(Debug)]
-pub struct RegionsLeft(pub Vec<RegionLeft>);
-
-impl fmt::Display for RegionsLeft {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let failed: Vec<_> = self.0.iter().filter(|it| it.failed.is_some()).map(|it| it.region.as_str()).collect();
-        write!(f, "failed in {}", failed.join(" and "))?;
-        let back = !self.0.iter().any(|it| matches!(it.now, Left::Unknown(_)));
-        f.write_str(if back {
-            "; every region is what it was before"
-        } else {
-            "; not every region could be brought back to what it was before"
-        })?;
-        self.0.iter().try_for_each(|it| write!(f, "\n  {it}"))
-    }
-}
-
-impl fmt::Display for RegionLeft {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: ", self.region, self.stack)?;
-        if let Some(error) = &self.failed {
-            write!(f, "{error}; ")?;
-        }
-        match &self.now {
-            Left::AsBefore => f.write_str("it is what it was before"),
-            Left::Absent => f.write_str("it is not there, as before"),
-            Left::Unchanged => f.write_str("nothing of it had to change"),
-            Left::Unknown(error) => write!(f, "what it is now is not known: {error}"),
-        }
-    }
-}
+pub(super) const AS_BEFORE: Left = Left::Known("it is what it was before");
+const ABSENT: Left = Left::Known("it is not there, as before");
+const UNCHANGED: Left = Left::Known("nothing of it had to change");
 
 /// What was done to a stack.
 enum Turn {
@@ -110,10 +56,13 @@ pub(super) async fn apply(
         let back = part.into_iter().map(|(wanted, turn)| back(session, names, wanted, turn, progress));
         left.extend(join_all(back).await);
     }
-    Err(DeployError::Regions(RegionsLeft(left)))
+    Err(DeployError::Regions(RegionsLeft::gone_back(left)))
 }
 
 async fn turn(session: &Session, wanted: &WantedStack, progress: &(dyn Fn(Progress) + Sync)) -> Turn {
+    if wanted.is_there {
+        return Turn::Tried { before: None, applied: wanted.apply(session, progress).await };
+    }
     let watch = |news| progress(Progress::from(news));
     let stacks = Stacks::new(session, &wanted.region, &watch);
     let before = async {
@@ -125,11 +74,7 @@ async fn turn(session: &Session, wanted: &WantedStack, progress: &(dyn Fn(Progre
         Ok(before) => before,
         Err(error) => return Turn::Untouched(error),
     };
-    let applied = stacks.apply(&wanted.name, &wanted.template).await;
-    if let Ok(applied) = applied {
-        progress(Progress::Stack { region: wanted.region.clone(), stack: wanted.name.clone(), applied });
-    }
-    Turn::Tried { before, applied }
+    Turn::Tried { before, applied: wanted.apply(session, progress).await }
 }
 
 async fn back(
@@ -140,14 +85,14 @@ async fn back(
     progress: &(dyn Fn(Progress) + Sync),
 ) -> RegionLeft {
     let (failed, now) = match turn {
-        Turn::Untouched(error) => (Some(error), Left::Unchanged),
-        Turn::Tried { applied: Ok(Applied::Unchanged), .. } => (None, Left::Unchanged),
+        Turn::Untouched(error) => (Some(error), UNCHANGED),
+        Turn::Tried { applied: Ok(Applied::Unchanged), .. } => (None, UNCHANGED),
         Turn::Tried { before, applied } => {
             let now = restored(session, names, wanted, before, progress).await;
-            (applied.err(), now.unwrap_or_else(Left::Unknown))
+            (applied.err(), now.unwrap_or_else(Left::unknown))
         }
     };
-    RegionLeft { region: wanted.region.clone(), stack: wanted.name.clone(), failed, now }
+    RegionLeft { region: wanted.region.clone(), what: wanted.name.clone(), failed: failed.map(DeployError::from), now }
 }
 
 /// Makes a stack what it was before, however far it has come.
@@ -170,44 +115,12 @@ async fn restored(
             }
             stacks.delete(name).await?;
         }
-        return Ok(Left::Absent);
+        return Ok(ABSENT);
     };
     let is_still = status.is_some_and(|status| Way::out_of(&status).is_none());
     // What may not be updated need not be, where CloudFormation itself has brought it back or never touched it.
     if !is_still || stacks.remembered(name).await?.as_ref() != Some(&before) {
         stacks.apply(name, &before).await?;
     }
-    Ok(Left::AsBefore)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::AwsError;
-
-    #[test]
-    fn every_region_is_told() {
-        let denied =
-            || AwsError::Denied { operation: "UpdateStack", code: "AccessDenied".into(), message: "no".into() };
-        let left = |region: &str, failed: Option<AwsError>, now| RegionLeft {
-            region: region.parse().unwrap(),
-            stack: "pointsman-observer".to_owned(),
-            failed: failed.map(StackError::from),
-            now,
-        };
-        let all = vec![
-            left("us-west-2", Some(denied()), Left::AsBefore),
-            left("eu-west-1", None, Left::AsBefore),
-            left("us-east-1", None, Left::Unchanged),
-        ];
-        assert_eq!(
-            RegionsLeft(all).to_string(),
-            "failed in us-west-2; every region is what it was before\n  \
-             us-west-2 pointsman-observer: failed to be allowed UpdateStack: AccessDenied: no; it is what it was before\n  \
-             eu-west-1 pointsman-observer: it is what it was before\n  \
-             us-east-1 pointsman-observer: nothing of it had to change"
-        );
-        let lost = vec![left("us-west-2", Some(denied()), Left::Unknown(denied().into()))];
-        assert!(RegionsLeft(lost).to_string().contains("not every region could be brought back"));
-    }
+    Ok(AS_BEFORE)
 }

@@ -6,11 +6,11 @@ use bytes::Bytes;
 use domain::{Config, Deployment, RegionName, sha256_hex};
 use monitoring::Composites;
 
-use super::{DeployError, Progress, Release, Schedule, put_once, regions};
+use super::{DeployError, Preview, Progress, Release, Schedule, left::Step, put_once, regions};
 use crate::{
     Session,
     names::Names,
-    stacks::{Stacks, Template},
+    stacks::{Applied, StackError, Stacks, Template},
 };
 
 const ARTIFACTS: &str = include_str!("../../../../infra/artifacts.yaml");
@@ -25,20 +25,26 @@ pub(super) struct WantedStack {
     pub(super) region: RegionName,
     pub(super) name: String,
     pub(super) template: Template,
+    /// Whether it is known to be so.
+    pub(super) is_there: bool,
 }
 
 impl WantedStack {
+    fn new(region: &RegionName, name: String, template: Template) -> Self {
+        Self { region: region.clone(), name, template, is_there: false }
+    }
+
     /// Makes it so.
     pub(super) async fn apply(
         &self,
         session: &Session,
         progress: &(dyn Fn(Progress) + Sync),
-    ) -> Result<(), DeployError> {
+    ) -> Result<Applied, StackError> {
         let watch = |news| progress(Progress::from(news));
         let stacks = Stacks::new(session, &self.region, &watch);
-        let applied = stacks.apply(&self.name, &self.template).await?;
+        let applied = if self.is_there { Applied::Unchanged } else { stacks.apply(&self.name, &self.template).await? };
         progress(Progress::Stack { region: self.region.clone(), stack: self.name.clone(), applied });
-        Ok(())
+        Ok(applied)
     }
 }
 
@@ -71,10 +77,9 @@ impl Wanted {
         let object = serde_json::to_vec(deployment).expect("a deployment is plain data");
         let config_key = format!("config/{}.json", &sha256_hex(&object)[..32]);
         let state_bucket = state_bucket(session, names, &config.control_region).await?;
-        let artifacts = regions(config).map(|region| WantedStack {
-            region: region.clone(),
-            name: names.stack("artifacts"),
-            template: Template::new(ARTIFACTS.to_owned(), [("Stack", names.bus())]),
+        let artifacts = regions(config).map(|region| {
+            let template = Template::new(ARTIFACTS.to_owned(), [("Stack", names.bus())]);
+            WantedStack::new(region, names.stack("artifacts"), template)
         });
         let observers = config.observers.iter().map(|region| observer(names, config, release, region, &config_key));
         let control = control(names, config, release, &config_key, state_bucket);
@@ -91,6 +96,13 @@ impl Wanted {
         })
     }
 
+    /// Leaves those stacks alone in which a preview has seen nothing to change.
+    pub(super) fn leave(&mut self, seen: &Preview) {
+        for stack in self.artifacts.iter_mut().chain(&mut self.functions).chain([&mut self.watch]) {
+            stack.is_there = seen.leaves(&stack.region, &stack.name);
+        }
+    }
+
     /// All that lies in the buckets, by its key.
     pub(super) fn objects(&self) -> Vec<(String, Bytes)> {
         let Release { checker, failover, .. } = &self.release;
@@ -101,8 +113,47 @@ impl Wanted {
         ]
     }
 
+    /// Makes the bucket of each region, with what lies in it.
+    pub(super) async fn upload(
+        &self,
+        session: &Session,
+        names: &Names,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<(), DeployError> {
+        let step = Step {
+            after: "the health checks are there, and no function was touched; deployed again, it goes on from there",
+            taken: "code and configuration are there",
+            missed: "not all of code and configuration is there",
+        };
+        let each = self.artifacts.iter().map(|stack| {
+            let uploaded = async move {
+                stack.apply(session, progress).await?;
+                self.put(session, names, &stack.region).await
+            };
+            (stack.region.clone(), stack.name.clone(), uploaded)
+        });
+        step.everywhere(each).await?;
+        Ok(())
+    }
+
+    /// Makes alarms, dashboard and subscriptions.
+    pub(super) async fn watch(
+        &self,
+        session: &Session,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<(), DeployError> {
+        let step = Step {
+            after: "every region has the new version; deployed again, it goes on from there",
+            taken: "",
+            missed: "alarms, dashboard and subscriptions are not what they should be",
+        };
+        let WantedStack { region, name, .. } = &self.watch;
+        step.everywhere([(region.clone(), name.clone(), self.watch.apply(session, progress))]).await?;
+        Ok(())
+    }
+
     /// Each region gets what runs there.
-    pub(super) async fn put(&self, session: &Session, names: &Names, region: &RegionName) -> Result<(), DeployError> {
+    async fn put(&self, session: &Session, names: &Names, region: &RegionName) -> Result<(), DeployError> {
         let put = |key, body| put_once(session, names, region, key, body);
         put(self.config_key.clone(), self.config_object.clone()).await?;
         if self.config.observers.contains(region) {
@@ -115,25 +166,36 @@ impl Wanted {
         Ok(())
     }
 
-    /// Puts the template of `watch` where it has to lie; false where there is no bucket for it.
-    pub(super) async fn put_watch(&self, session: &Session, names: &Names) -> Result<bool, DeployError> {
-        let Some(key) = &self.watch_key else { return Ok(true) };
+    /// Puts the template of `watch` where it has to lie.
+    pub(super) async fn put_watch(&self, session: &Session, names: &Names) -> Result<Put, DeployError> {
+        let Some(key) = &self.watch_key else { return Ok(Put::There) };
         let region = &self.watch.region;
         let bucket = names.artifacts(region);
         if session.s3(region).head_bucket().bucket(bucket).send().await.is_err() {
-            return Ok(false);
+            return Ok(Put::NoBucket);
         }
-        put_once(session, names, region, key.clone(), self.watch.template.body().to_owned().into()).await?;
-        Ok(true)
+        let body = self.watch.template.body().to_owned().into();
+        let put = put_once(session, names, region, key.clone(), body).await?;
+        Ok(if put { Put::Now(key.clone()) } else { Put::There })
     }
+}
+
+/// Where a template was found, that is too long for a call.
+pub(super) enum Put {
+    /// Where it should be, or it need not be anywhere.
+    There,
+    /// Nowhere; it has been put under this key.
+    Now(String),
+    /// There is no bucket for it yet.
+    NoBucket,
 }
 
 fn observer(names: &Names, config: &Config, release: &Release, region: &RegionName, config_key: &str) -> WantedStack {
     let vpc = config.vpc.get(region);
-    WantedStack {
-        region: region.clone(),
-        name: names.stack("observer"),
-        template: template(
+    WantedStack::new(
+        region,
+        names.stack("observer"),
+        template(
             OBSERVER,
             config,
             [
@@ -147,7 +209,7 @@ fn observer(names: &Names, config: &Config, release: &Release, region: &RegionNa
                 ("SecurityGroupIds", joined(vpc.map(|vpc| &vpc.security_groups))),
             ],
         ),
-    }
+    )
 }
 
 /// A list as a parameter has it; none is empty.
@@ -168,10 +230,10 @@ fn control(names: &Names, config: &Config, release: &Release, config_key: &str, 
     let vaults = vaults.map(|it| format!("arn:aws:backup:{}:{}:backup-vault:{}", it.region, names.account(), it.vault));
     let records = config.services.iter().flat_map(decision::names);
     let records: Vec<_> = records.map(|name| name.to_api().trim_end_matches('.').to_owned()).collect();
-    WantedStack {
-        region: config.control_region.clone(),
-        name: names.stack("control"),
-        template: template(
+    WantedStack::new(
+        &config.control_region,
+        names.stack("control"),
+        template(
             CONTROL,
             config,
             [
@@ -188,7 +250,7 @@ fn control(names: &Names, config: &Config, release: &Release, config_key: &str, 
                 ("StateBucket", state_bucket.to_owned()),
             ],
         ),
-    }
+    )
 }
 
 /// A parameter of several values.
@@ -202,7 +264,7 @@ fn watch(session: &Session, names: &Names, config: &Config) -> (WantedStack, Opt
     let composites = if session.endpoint_url().is_some() { Composites::LeftOut } else { Composites::Made };
     let region = &config.control_region;
     let text = monitoring::template(config, composites).to_string();
-    let stack = |template| WantedStack { region: region.clone(), name: names.stack("watch"), template };
+    let stack = |template| WantedStack::new(region, names.stack("watch"), template);
     if text.len() <= INLINE {
         return (stack(Template::new(text, [])), None);
     }

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use aws_sdk_cloudformation::types::{Capability, ChangeSetStatus, ChangeSetType, Replacement};
+use aws_sdk_cloudformation::types::{
+    Capability, ChangeAction, ChangeSetStatus, ChangeSetType, Replacement, StackResourceSummary,
+};
 use serde::Serialize;
 
 use super::{Recovery, StackError, Stacks, Template, Way};
@@ -22,6 +24,17 @@ pub struct ResourceChange {
     pub replaces: bool,
 }
 
+impl ResourceChange {
+    pub(super) fn removes(held: &StackResourceSummary) -> Self {
+        Self {
+            action: ChangeAction::Remove.as_str().to_owned(),
+            resource: held.logical_resource_id().unwrap_or_default().to_owned(),
+            kind: held.resource_type().unwrap_or_default().to_owned(),
+            replaces: false,
+        }
+    }
+}
+
 /// What would become of a stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -30,6 +43,8 @@ pub enum StackAction {
     Create,
     /// Resources of it change.
     Update,
+    /// The configuration does not name its region any more.
+    Remove,
     /// It is as it should be.
     Leave,
 }
@@ -39,6 +54,7 @@ impl fmt::Display for StackAction {
         f.pad(match self {
             Self::Create => "create",
             Self::Update => "update",
+            Self::Remove => "remove",
             Self::Leave => "leave",
         })
     }
