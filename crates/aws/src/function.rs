@@ -67,8 +67,8 @@ pub struct Function {
     pub names: Names,
     /// What it runs by.
     pub deployment: Deployment,
-    /// Where the configuration lies in the region's artifact bucket.
-    pub key: String,
+    /// Where the configuration lies in the region's artifact bucket; none: what is deployed could not be read.
+    pub key: Option<String>,
     /// The hash that observations carry.
     pub hash: ConfigHash,
     /// Where people are told.
@@ -119,7 +119,7 @@ impl Function {
             session: session.clone().at_speed(config.speed()),
             region: config.control_region.clone(),
             names: names.clone(),
-            key: String::new(),
+            key: None,
             hash: config.hash(),
             topic: Some(names.topic(&config.control_region)),
             deployment: Deployment { checks: checks.collect::<Result<_, _>>()?, config: config.clone() },
@@ -145,7 +145,7 @@ impl Function {
         })?;
         let hash = deployment.config.hash();
         let session = session.at_speed(deployment.config.speed());
-        Ok(Self { session, region, names, deployment, key, hash, topic })
+        Ok(Self { session, region, names, deployment, key: Some(key), hash, topic })
     }
 }
 

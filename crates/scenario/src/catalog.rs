@@ -27,11 +27,12 @@ const INCIDENTS: [(&str, &str); 11] = scenarios! { "scenarios/incidents":
     "delayed-writer"
 };
 
-const SCENARIOS: [(&str, &str); 23] = scenarios! { "scenarios":
+const SCENARIOS: [(&str, &str); 24] = scenarios! { "scenarios":
     "region-outage"
     "flapping"
     "both-down"
     "brownout"
+    "hang"
     "latency-spike"
     "slow-bleed"
     "error-burst"

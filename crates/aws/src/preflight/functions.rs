@@ -20,7 +20,7 @@ const DEPLOY: &str = "pointsman deploy";
 
 /// Each function runs what was deployed last.
 pub(super) async fn functions(place: Place<'_>) -> Findings {
-    let (control, key) = (&place.deployed.region, &place.deployed.key);
+    let (control, key) = (&place.deployed.region, place.deployed.key.as_deref());
     let observers = place.deployed.deployment.config.observers.iter().map(|region| (region, place.names.checker()));
     let all = observers.chain([(control, place.names.failover())]);
     let asked = all
@@ -39,7 +39,12 @@ pub(super) async fn functions(place: Place<'_>) -> Findings {
 }
 
 /// What there is to say of a function, and the hash of its code.
-async fn function_in(place: Place<'_>, region: &RegionName, function: &str, key: &str) -> (Finding, Option<String>) {
+async fn function_in(
+    place: Place<'_>,
+    region: &RegionName,
+    function: &str,
+    key: Option<&str>,
+) -> (Finding, Option<String>) {
     let asked = place.session.lambda(region).get_function_configuration().function_name(function).send().await;
     let found = match asked.map_err(failed("GetFunctionConfiguration")) {
         Ok(found) => found,
@@ -52,7 +57,7 @@ async fn function_in(place: Place<'_>, region: &RegionName, function: &str, key:
     let finding = if failed {
         let why = found.last_update_status_reason().or(found.state_reason()).unwrap_or("no reason given");
         Finding::fail(FUNCTIONS, format!("{region} {function} is not active: {why}"), DEPLOY)
-    } else if runs_by != Some(key) {
+    } else if key.is_some_and(|key| runs_by != Some(key)) {
         let runs_by = runs_by.unwrap_or("no configuration");
         Finding::fail(
             FUNCTIONS,

@@ -128,48 +128,47 @@ mod tests {
             .last_changed_date(DateTime::from_secs(changed))
     }
 
-    fn found(serving: Described, standby: Described) -> FindingStatus {
+    fn found(serving: &Described, standby: &Described) -> FindingStatus {
         let (active, region) = ("eu-west-1".parse().unwrap(), "us-east-1".parse().unwrap());
-        let finding = judge("orders", (&active, &serving), (&region, &standby));
+        let finding = judge("orders", (&active, serving), (&region, standby));
         assert_eq!(finding.fix.is_empty(), finding.status < Warn, "{finding:?}");
         finding.status
     }
 
-    fn replicated(status: StatusType) -> Described {
-        let to = ReplicationStatusType::builder().region("us-east-1").status(status).build();
-        Ok(Some(secret("two", 2).replication_status(to).build()))
-    }
-
     #[test]
     fn a_standby_s_secret_is_there_and_stays() {
-        let good = || Ok(Some(secret("one", 1).build()));
-        let deleted = secret("one", 1).deleted_date(DateTime::from_secs(9)).build();
-        assert_eq!(found(good(), good()), Pass);
-        assert_eq!(found(good(), Ok(None)), Fail);
-        assert_eq!(found(good(), Ok(Some(deleted))), Fail);
-        assert_eq!(found(Ok(None), good()), Warn);
-        let denied =
-            || AwsError::Denied { operation: "DescribeSecret", code: "AccessDenied".into(), message: "no".into() };
-        assert_eq!(found(good(), Err(denied())), Skipped);
-        assert_eq!(found(Err(denied()), Ok(None)), Fail, "the standby's absence is told all the same");
+        let good = &Ok(Some(secret("one", 1).build()));
+        let deleted = &Ok(Some(secret("one", 1).deleted_date(DateTime::from_secs(9)).build()));
+        assert_eq!(found(good, good), Pass);
+        assert_eq!(found(good, &Ok(None)), Fail);
+        assert_eq!(found(good, deleted), Fail);
+        assert_eq!(found(&Ok(None), good), Warn);
+        let (operation, code, message) = ("DescribeSecret", "AccessDenied".to_owned(), "no".to_owned());
+        let denied = &Err(AwsError::Denied { operation, code, message });
+        assert_eq!(found(good, denied), Skipped);
+        assert_eq!(found(denied, &Ok(None)), Fail, "the standby's absence is told all the same");
     }
 
     #[test]
     fn a_replica_is_in_sync_and_of_the_primary_s_version() {
+        let primary = |status| {
+            let to = ReplicationStatusType::builder().region("us-east-1").status(status).build();
+            Ok(Some(secret("two", 2).replication_status(to).build()))
+        };
         let replica = |version| Ok(Some(secret(version, 1).primary_region("eu-west-1").build()));
-        assert_eq!(found(replicated(StatusType::InSync), replica("two")), Pass);
-        assert_eq!(found(replicated(StatusType::InSync), replica("one")), Warn);
-        assert_eq!(found(replicated(StatusType::InProgress), replica("one")), Warn);
-        assert_eq!(found(replicated(StatusType::Failed), replica("two")), Fail);
+        assert_eq!(found(&primary(StatusType::InSync), &replica("two")), Pass);
+        assert_eq!(found(&primary(StatusType::InSync), &replica("one")), Warn);
+        assert_eq!(found(&primary(StatusType::InProgress), &replica("one")), Warn);
+        assert_eq!(found(&primary(StatusType::Failed), &replica("two")), Fail);
         // After a failover the standby may be the primary.
-        let primary = Ok(Some(secret("two", 3).build()));
-        assert_eq!(found(Ok(Some(secret("one", 1).primary_region("us-east-1").build())), primary), Warn);
+        let serving = Ok(Some(secret("one", 1).primary_region("us-east-1").build()));
+        assert_eq!(found(&serving, &Ok(Some(secret("two", 3).build()))), Warn);
     }
 
     #[test]
     fn a_secret_of_its_own_is_no_older() {
         let changed = |at| Ok(Some(secret("any", at).build()));
-        assert_eq!(found(changed(2), changed(1)), Warn);
-        assert_eq!(found(changed(2), changed(2)), Pass);
+        assert_eq!(found(&changed(2), &changed(1)), Warn);
+        assert_eq!(found(&changed(2), &changed(2)), Pass);
     }
 }

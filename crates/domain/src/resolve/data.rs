@@ -124,11 +124,12 @@ pub(super) fn check_secrets(secrets: &[String], path: &[Segment], problems: &mut
 /// Each bucket and each secret has its counterpart in every region.
 pub(super) fn check_counterparts(regions: &[Region], path: &[Segment], problems: &mut Problems) {
     let Some((first, others)) = regions.split_first() else { return };
-    let lists: [(_, fn(&Region) -> usize); 2] =
-        [("buckets", |it| it.buckets.len()), ("secrets", |it| it.secrets.len())];
     for (index, region) in others.iter().enumerate() {
-        for (key, count) in lists {
-            let (here, there) = (count(region), count(first));
+        let counts = [
+            ("buckets", region.buckets.len(), first.buckets.len()),
+            ("secrets", region.secrets.len(), first.secrets.len()),
+        ];
+        for (key, here, there) in counts {
             if here != there {
                 let why = format!(
                     "{here} here and {there} in the first region: each goes with the one in the same place there"
