@@ -3,7 +3,6 @@
 use domain::{
     Actor, Arming, Epoch, Expectation, HoldReason, NativeReturn, Plan, PlanId, PlanKind, RegionName, Slot, Step,
 };
-
 use jiff::Timestamp;
 
 use crate::{
