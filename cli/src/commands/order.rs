@@ -40,8 +40,7 @@ async fn run(
         Err(CliError::Start(StartError::Aws(error))) => {
             printer.line(&format!("warning: {error}"));
             let file = global.config.display();
-            printer
-                .line(&format!("warning: what is deployed can't be read: {file} and the zone's records are gone by"));
+            printer.line(&format!("warning: what is deployed can't be read: going by {file} and the zone's records"));
             let (deployed, controller) = target.controller_by_zone().await?;
             (deployed, controller, KnownBy::Zone)
         }
@@ -59,7 +58,7 @@ async fn run(
             match controller.plan(service, &order).await {
                 Err(OrderError::Tick(error)) if error.is_without_state() => {
                     printer.line(&format!("warning: {error}"));
-                    printer.line("warning: the state can't be read: the zone's records are gone by, and its fence alone guards them");
+                    printer.line("warning: the state can't be read: going by the zone's records, of which its fence is the only guard");
                     known = KnownBy::Zone;
                 }
                 planned => return planned,

@@ -1,4 +1,5 @@
-//! How long a deployment takes: three observers and the control region, fresh and once more, on each emulator.
+//! How long a deployment takes: three observers and the control region, fresh and once more, on each emulator; and how long
+//! it takes to see where things stand.
 
 use std::{
     fs, io,
@@ -18,6 +19,7 @@ use super::{
 const EMULATORS: [(&str, Quantity); 2] =
     [("ministack", Quantity::Seconds(20.0)), ("localstack", Quantity::Seconds(60.0))];
 const AGAIN: Quantity = Quantity::Seconds(5.0);
+const STATUS: Quantity = Quantity::Seconds(2.0);
 
 /// What `lab up` prints.
 #[derive(Debug, Deserialize)]
@@ -65,13 +67,14 @@ fn in_lab(place: &Place, program: &Path, lab: &Lab, emulator: &str, bound: Quant
     let text = format!("stack = \"bench\"\n{}", text.replace(&named, "name = \"bench.pointsman.test\""));
     let config = place.root.join(".pointsman/bench-deploy.toml");
     fs::write(&config, text).with_context(|| format!("failed to write {}", config.display()))?;
-    let command = format!("{} deploy --yes", place.shown(program));
-    let deploy = || -> Result<Quantity> {
-        eprintln!("$ {command} --config {}", place.shown(&config));
+    let timed = |arguments: &'static str, config: &Path, good: &[i32]| -> Result<(String, Quantity)> {
+        let command = format!("{} {arguments}", place.shown(program));
+        eprintln!("$ {command} --config {}", place.shown(config));
         let began = Instant::now();
         let status = Command::new(program)
-            .args(["deploy", "--yes", "--no-progress", "--config"])
-            .arg(&config)
+            .args(arguments.split(' '))
+            .args(["--no-progress", "--config"])
+            .arg(config)
             .current_dir(&place.root)
             .env("AWS_ENDPOINT_URL", &lab.endpoint_url)
             .envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("AWS_REGION", "us-east-1")])
@@ -79,10 +82,18 @@ fn in_lab(place: &Place, program: &Path, lab: &Lab, emulator: &str, bound: Quant
             .stdout(Stdio::from(io::stderr()))
             .status()
             .with_context(|| format!("failed to run {command}"))?;
-        ensure!(status.success(), "{command}: {status}");
-        Ok(Quantity::Seconds(began.elapsed().as_secs_f64()))
+        ensure!(status.code().is_some_and(|code| good.contains(&code)), "{command}: {status}");
+        Ok((command, Quantity::Seconds(began.elapsed().as_secs_f64())))
     };
-    let figure =
-        |what: &str, measured, bound| Figure::new(format!("deploy: {what}, {emulator}"), &command, measured, bound);
-    Ok(vec![figure("fresh", deploy()?, bound), figure("again", deploy()?, AGAIN)])
+    let figure = |what: &str, (command, measured): (String, Quantity), bound| {
+        Figure::new(format!("{what}, {emulator}"), &command, measured, bound)
+    };
+    let deploy = || timed("deploy --yes", &config, &[0]);
+    // Whatever the regions are like: 3 says that one is not healthy.
+    let status = || timed("status", Path::new(&lab.config), &[0, 3]);
+    Ok(vec![
+        figure("deploy: fresh", deploy()?, bound),
+        figure("deploy: again", deploy()?, AGAIN),
+        figure("status", status()?, STATUS),
+    ])
 }

@@ -203,6 +203,15 @@ fn whoever_was_first_is_believed() {
 }
 
 #[test]
+fn a_person_s_order_is_known_by_the_fence_alone() {
+    assert_eq!(taken().then(Event::Superseded { found: "epoch=9 plan=e9-0badcafe".into() }).state.by_hand, None);
+    let found = "epoch=9 plan=e9-0badcafe to=us-east-1 by=ada";
+    let world = taken().then(Event::Superseded { found: found.into() });
+    let order = ByHand { to: region("us-east-1"), by: "ada".into(), at: world.now };
+    assert_eq!((world.state.by_hand.clone(), world.state.epoch), (Some(order), Epoch(9)));
+}
+
+#[test]
 fn an_older_plan_that_took_effect_unnoticed_costs_no_cooldown() {
     let mut world = taken();
     world.state.epoch = Epoch(3);
