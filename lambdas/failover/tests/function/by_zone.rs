@@ -9,10 +9,9 @@ use lab::health::Pace;
 use scenario::aws::{AwsFault, AwsService, Calls, Effect};
 
 use crate::{
-    lag::PATIENCE,
     process::Function,
     python_is_there,
-    scene::Scene,
+    scene::{PATIENCE, Scene},
     world::{FIRST, OTHER, SPEED, World},
 };
 
@@ -74,34 +73,17 @@ async fn what_a_person_orders_while_s3_is_away_is_fenced_and_not_undone_once_it_
     let mut scene = Scene::new(&world, &config, service);
     let mut function = Function::start(&world.environment("hand", "hand")).await;
     let latched = |state: &ServiceState| state.slots[0].region == again.to && state.in_flight.is_none();
-    let state = until(&world, &mut scene, &mut function, latched).await;
+    let state = scene.until(&mut function, Verdict::Up, latched).await;
     let by_hand = state.by_hand.as_ref().unwrap();
     assert_eq!((by_hand.by.as_str(), &by_hand.to), ("ada", &again.to));
     assert!(audited("taken") && audited("applied"), "{:?}", world.kept.lock().unwrap().objects.keys());
 
     // The policy would return by itself: both regions have been up for long, and the hold-down is over.
-    let state = until(&world, &mut scene, &mut function, |state| {
-        assert_eq!(state.active, again.to);
-        state.hold_reasons.iter().any(|reason| reason.code == HoldCode::ByHand)
-    })
-    .await;
+    let state = scene
+        .until(&mut function, Verdict::Up, |state| {
+            assert_eq!(state.active, again.to);
+            state.hold_reasons.iter().any(|reason| reason.code == HoldCode::ByHand)
+        })
+        .await;
     assert_eq!(state.slots[0].region, again.to);
-}
-
-async fn until(
-    world: &World,
-    scene: &mut Scene<'_>,
-    function: &mut Function,
-    holds: impl Fn(&ServiceState) -> bool,
-) -> ServiceState {
-    let began = Instant::now();
-    loop {
-        scene.observe(Verdict::Up).await;
-        function.invoke().await.unwrap().unwrap();
-        let (state, _) = world.store.state(scene.service()).await.unwrap().unwrap();
-        if holds(&state) {
-            return state;
-        }
-        assert!(began.elapsed() < PATIENCE, "{state:#?}");
-    }
 }

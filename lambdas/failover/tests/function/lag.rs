@@ -1,7 +1,5 @@
 //! How far a standby's data are behind, read where they lie: too far, and only a person moves traffic there.
 
-use std::time::{Duration, Instant};
-
 use domain::{HoldCode, Period, ServiceState, Verdict};
 
 use crate::{
@@ -10,9 +8,6 @@ use crate::{
     scene::Scene,
     world::{Besides, OTHER, World, Written},
 };
-
-/// A busy machine may not answer within what a decision waits for.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 async fn is_behind(world: &World, milliseconds: u32, ago: Period) {
     let dimension = ("Store", "orders");
@@ -43,7 +38,7 @@ async fn traffic_moves_by_itself_once_the_data_are_within_the_rpo() {
 
     is_behind(&world, 0, Period::seconds(600)).await;
     let unknown = "nobody knows how far the data of us-east-1 are behind, and the RPO is 500ms";
-    let held = until(&world, &mut scene, &mut function, |state| says(state, unknown)).await;
+    let held = scene.until(&mut function, Verdict::Down, |state| says(state, unknown)).await;
     assert_eq!((held.epoch.0, held.hold_reasons[0].code), (0, HoldCode::DataLoss), "an old value tells nothing");
     let asked = calls(&world);
     assert!(!asked.is_empty() && asked.iter().all(|region| region == OTHER), "it is read where it lives: {asked:?}");
@@ -51,11 +46,12 @@ async fn traffic_moves_by_itself_once_the_data_are_within_the_rpo() {
     is_behind(&world, 20_000, Period::seconds(120)).await;
     // The state says why it holds when that is news; that the same reason has other figures is none.
     let before = asked.len();
-    let held = until(&world, &mut scene, &mut function, |_| calls(&world).len() > before + 1).await;
+    let held = scene.until(&mut function, Verdict::Down, |_| calls(&world).len() > before + 1).await;
     assert_eq!((held.epoch.0, held.hold_reasons[0].code), (0, HoldCode::DataLoss), "20 s are too much");
 
     is_behind(&world, 250, Period::default()).await;
-    let moved = until(&world, &mut scene, &mut function, |state| state.epoch.0 == 1 && state.in_flight.is_none()).await;
+    let moved =
+        scene.until(&mut function, Verdict::Down, |state| state.epoch.0 == 1 && state.in_flight.is_none()).await;
     assert_eq!(moved.active.as_str(), OTHER);
 }
 
@@ -67,22 +63,4 @@ fn calls(world: &World) -> Vec<String> {
 
 fn says(state: &ServiceState, text: &str) -> bool {
     state.hold_reasons.iter().any(|reason| reason.text.starts_with(text))
-}
-
-async fn until(
-    world: &World,
-    scene: &mut Scene<'_>,
-    function: &mut Function,
-    holds: impl Fn(&ServiceState) -> bool,
-) -> ServiceState {
-    let began = Instant::now();
-    loop {
-        scene.observe(Verdict::Down).await;
-        function.invoke().await.unwrap().unwrap();
-        let (state, _) = world.store.state(scene.service()).await.unwrap().unwrap();
-        if holds(&state) {
-            return state;
-        }
-        assert!(began.elapsed() < PATIENCE, "{state:#?}");
-    }
 }

@@ -7,15 +7,21 @@ use std::{
 
 use domain::{
     Answering, Config, DnsName, Fault, OBSERVATION_FORMAT, Observation, Phases, ProbeReport, ProbeStatus, RegionView,
-    Round, Seen, Service, Verdict,
+    Round, Seen, Service, ServiceState, Verdict,
 };
 use jiff::Timestamp;
 use probe::Prober;
 
-use crate::world::{FIRST, OBSERVERS, OTHER, World};
+use crate::{
+    process::Function,
+    world::{FIRST, OBSERVERS, OTHER, World},
+};
 
 /// Observers write at least this often.
 const FRESH: Duration = Duration::from_millis(200);
+
+/// A busy machine may not answer within what a decision waits for.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// What observers write, and when they last did.
 pub(crate) struct Scene<'a> {
@@ -36,6 +42,25 @@ impl<'a> Scene<'a> {
     /// The service that they watch.
     pub(crate) fn service(&self) -> &DnsName {
         &self.service.name
+    }
+
+    /// Goes on while observers see this of the first region, until the state is so.
+    pub(crate) async fn until(
+        &mut self,
+        function: &mut Function,
+        first: Verdict,
+        holds: impl Fn(&ServiceState) -> bool,
+    ) -> ServiceState {
+        let began = Instant::now();
+        loop {
+            self.observe(first).await;
+            function.invoke().await.unwrap().unwrap();
+            let (state, _) = self.world.store.state(self.service()).await.unwrap().unwrap();
+            if holds(&state) {
+                return state;
+            }
+            assert!(began.elapsed() < PATIENCE, "{state:#?}");
+        }
     }
 
     /// Writes what observers would see now, if that is news.
