@@ -294,6 +294,16 @@ fn a_failed_over_state_is_no_drift() {
 }
 
 #[test]
+fn the_zone_alone_tells_where_things_stand() {
+    let (service, zone, state) = failed_over();
+    let told = plan(&service, &zone, None).state(&service);
+    assert_eq!((told.epoch, told.phase, &told.active), (state.epoch, Phase::FailedOver, &state.slots[0].region));
+    assert_eq!((&told.slots, &told.fence), (&state.slots, &state.fence));
+    let at_home = plan(&service, &read([simple("203.0.114.0")]), None).state(&service);
+    assert_eq!((at_home.epoch, at_home.phase, at_home.active.as_str()), (Epoch(0), Phase::Steady, "us-east-1"));
+}
+
+#[test]
 fn drift_is_mended_to_where_the_traffic_is() {
     let (service, zone, state) = failed_over();
     let secondary = zone
