@@ -159,6 +159,9 @@ pub async fn quick_preflight(deployed: &Function, to: &RegionName, patience: Dur
         // Each reads the states within its own patience: a slow answer to one takes nothing from the other.
         Box::pin(async move { data::lags(standby, &data::each(standby).await).await }),
         Box::pin(async move { data::capacity(standby, &data::each(standby).await).await }),
+        Box::pin(async move { data::buckets(standby, &data::each(standby).await).await }),
+        Box::pin(async move { secrets::secrets(standby, &data::each(standby).await).await }),
+        Box::pin(backups::backups(standby)),
     ];
     let checks = checks.into_iter().map(|check| timeout(patience, check));
     let found = join_all(checks).await.into_iter().flat_map(Result::unwrap_or_default);

@@ -22,6 +22,7 @@ const BACKUPS: &str = "backups";
 /// How old the newest recovery point is, of every region that names its vault: what is restored, is restored anywhere.
 pub(super) async fn backups(place: Standbys<'_>) -> Findings {
     let regions = place.config.services.iter().flat_map(|service| service.regions.iter().map(move |it| (service, it)));
+    let regions = regions.filter(|(_, region)| place.only.is_none_or(|only| region.name == *only));
     let asked = regions.map(|(service, region)| async move {
         let each = region.backups.iter().map(|backup| async move {
             let now = Timestamp::now();

@@ -1,10 +1,10 @@
 //! What a standby lacks besides answering is found, each with its fix.
 
-use std::net::Ipv4Addr;
+use std::{net::Ipv4Addr, time::Duration};
 
-use aws::{FindingStatus, Names, Session, SessionOptions, data_preflight};
+use aws::{FindingStatus, Function, Names, Session, SessionOptions, data_preflight, quick_preflight};
 use bytes::Bytes;
-use domain::{Config, Period};
+use domain::{Config, Deployment, Period};
 use http_body_util::Full;
 use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -82,6 +82,22 @@ async fn data_capacity_and_buckets_that_are_not_as_they_must_be_are_found() {
     assert_eq!(found(&world, &config).await, checks(Pass, Pass, Pass));
 }
 
+/// What a person who orders a failover is told of secrets.
+async fn before_an_order(world: &World, config: &Config) -> Vec<FindingStatus> {
+    let checks = config.services.iter().map(|service| (service.name.clone(), world.checks.clone()));
+    let deployed = Function {
+        session: world.session.clone(),
+        region: config.control_region.clone(),
+        names: world.names.clone(),
+        deployment: Deployment { checks: checks.collect(), config: config.clone() },
+        key: None,
+        hash: config.hash(),
+        topic: None,
+    };
+    let told = quick_preflight(&deployed, &OTHER.parse().unwrap(), Duration::from_mins(1)).await;
+    told.into_iter().filter(|it| it.check == "secrets").map(|it| it.status).collect()
+}
+
 #[tokio::test]
 async fn a_secret_that_a_standby_lacks_or_is_to_lose_is_found_and_no_value_read() {
     use FindingStatus::{Fail, Pass};
@@ -112,6 +128,7 @@ async fn a_secret_that_a_standby_lacks_or_is_to_lose_is_found_and_no_value_read(
 
     world.secrets(OTHER, "DeleteSecret", "{\"SecretId\": \"own\", \"RecoveryWindowInDays\": 7}").await;
     assert_eq!((of(&replica).await, of(&own).await), (Pass, Fail), "it will be gone");
+    assert_eq!((before_an_order(world, &replica).await, before_an_order(world, &own).await), (vec![], vec![Fail]));
 
     let asked = |operation| world.proxy.aws_calls().iter().any(|call| call.operation == operation);
     assert!(asked("DescribeSecret") && !asked("GetSecretValue"));
