@@ -13,7 +13,10 @@ mod storage;
 use std::{fmt, time::Duration};
 
 use domain::{Config, RegionName};
-use futures::future::{BoxFuture, join_all};
+use futures::{
+    FutureExt,
+    future::{BoxFuture, join_all},
+};
 use serde::Serialize;
 use tokio::time::timeout;
 
@@ -151,16 +154,17 @@ pub async fn quick_preflight(deployed: &Function, to: &RegionName, patience: Dur
     let Function { session, names, deployment, .. } = deployed;
     let place = Place { session, names, config: &deployment.config, deployed };
     let standby = Standbys { session, names, config: &deployment.config, only: Some(to) };
+    // The states are read once, and a slow answer to one check takes nothing from the others.
+    let standbys = &data::each(standby).shared();
     let checks: Vec<BoxFuture<'_, Findings>> = vec![
         Box::pin(functions::functions(place)),
         Box::pin(functions::schedules(place)),
         Box::pin(services::observers(place)),
         Box::pin(services::region(place, to)),
-        // Each reads the states within its own patience: a slow answer to one takes nothing from the other.
-        Box::pin(async move { data::lags(standby, &data::each(standby).await).await }),
-        Box::pin(async move { data::capacity(standby, &data::each(standby).await).await }),
-        Box::pin(async move { data::buckets(standby, &data::each(standby).await).await }),
-        Box::pin(async move { secrets::secrets(standby, &data::each(standby).await).await }),
+        Box::pin(async move { data::lags(standby, &standbys.clone().await).await }),
+        Box::pin(async move { data::capacity(standby, &standbys.clone().await).await }),
+        Box::pin(async move { data::buckets(standby, &standbys.clone().await).await }),
+        Box::pin(async move { secrets::secrets(standby, &standbys.clone().await).await }),
         Box::pin(backups::backups(standby)),
     ];
     let checks = checks.into_iter().map(|check| timeout(patience, check));

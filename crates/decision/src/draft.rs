@@ -116,7 +116,7 @@ fn fnv1a<const PARTS: usize>(parts: [&[u8]; PARTS]) -> u32 {
 }
 
 fn hexadecimal(digit: u8) -> char {
-    char::from(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 })
+    char::from_digit(digit.into(), 16).expect("half a byte is one digit")
 }
 
 #[cfg(test)]
