@@ -291,11 +291,21 @@ impl<F: Real> IsolationForest<F> {
     }
 
     /// The score on a scale without an end: −ln(1 − plain score), and three times the range weight for each length of its range
-    /// that a feature is outside. What never changed before and then does has a score next to 1 as a slow answer may have;
-    /// here it is far above all that is usual, so this is what a [`Calibration`](crate::Calibration) is best made of.
+    /// that a feature is outside; infinite where a feature that was the same in all fitted rows is not, unless that weight is 0.
+    /// What never changed before and then does has a score next to 1 as a slow answer may have; here it is above all that is
+    /// usual, so this is what a [`Calibration`](crate::Calibration) is best made of.
     pub fn strangeness(&self, row: &[F]) -> Result<f64, AnomalyError> {
+        let plain = self.plain_score(row)?;
+        if self.range_weight > 0.0 && self.has_changed(row) {
+            return Ok(f64::INFINITY);
+        }
         let excess: f64 = self.ranges.iter().zip(row).map(|(range, value)| range.excess(*value)).sum();
-        Ok(strangeness(self.plain_score(row)?, self.range_weight * excess))
+        Ok(strangeness(plain, self.range_weight * excess))
+    }
+
+    /// Whether a feature that was the same in all fitted rows, or missing in all of them, is not in this one.
+    pub(crate) fn has_changed(&self, row: &[F]) -> bool {
+        self.ranges.iter().zip(row).any(|(range, value)| range.never_had(*value))
     }
 
     pub(crate) fn check(&self, found: usize) -> Result<(), AnomalyError> {

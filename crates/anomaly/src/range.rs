@@ -2,7 +2,7 @@
 
 use crate::Real;
 
-/// Beyond this, `tanh` is 1 to the last bit; a change over a range of nothing counts as this.
+/// Beyond this, `tanh` is 1 to the last bit: what a change over a range of nothing counts as in a score.
 const FULL: f64 = 10.0;
 /// How steep the term is: a third of the range beyond its end counts as tanh(1).
 const STEEPNESS: f64 = 3.0;
@@ -31,6 +31,11 @@ impl<F: Real> Range<F> {
     /// Whether it can be cut.
     pub(crate) fn varies(self) -> bool {
         self.least < self.greatest
+    }
+
+    /// Whether a value differs from the only one there was, or there was none. A missing value does not.
+    pub(crate) fn never_had(self, value: F) -> bool {
+        !self.varies() && self.excess(value) > 0.0
     }
 
     /// How far outside a value lies, in lengths of the range, at most 10. Over a range of nothing (or of no values at
@@ -83,8 +88,12 @@ mod tests {
     fn a_change_in_what_never_changed_counts_in_full() {
         let constant = range(&[300.0, 300.0]);
         assert_eq!([300.0, 60.0, 300.1].map(|value| constant.excess(value)), [0.0, FULL, FULL]);
+        assert_eq!([300.0, 60.0, 300.1].map(|value| constant.never_had(value)), [false, true, true]);
         let missing = range(&[f64::NAN]);
         assert_eq!([f64::NAN, 0.0].map(|value| missing.excess(value)), [0.0, FULL]);
+        assert_eq!([f64::NAN, 0.0].map(|value| missing.never_had(value)), [false, true]);
+        let varying = range(&[2.0, 4.0]);
+        assert_eq!([3.0, 1e9].map(|value| varying.never_had(value)), [false, false]);
     }
 
     #[test]

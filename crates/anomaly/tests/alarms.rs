@@ -5,6 +5,7 @@
 mod endpoint;
 
 use anomaly::Reading;
+use domain::Sign;
 use endpoint::{NATURES, Nature, Watch};
 
 const PER_DAY: f64 = 0.1;
@@ -37,6 +38,21 @@ fn false_alarms_keep_to_their_rate_and_faults_are_seen_all_the_same() {
         assert!(slow.iter().any(|reading| reading.unusual), "{}: {slow:?}", nature.name);
     }
     assert!(mean <= 2.0 * PER_DAY, "{mean} a day on average");
+}
+
+#[test]
+fn what_never_failed_is_unusual_in_the_first_round_that_does_however_noisy_the_rounds_before() {
+    for nature in NATURES.into_iter().filter(|nature| nature.errors == 0.0) {
+        for seed in 0..20 {
+            // As in a drill: a minute to learn from.
+            let mut watch = Watch::new(nature, "us-west-2", seed, 1.0, 40.0, 300.0);
+            (0..47).for_each(|_| drop(round(&mut watch)));
+            watch.endpoint.fails = true;
+            let reading = round(&mut watch);
+            assert!(reading.unusual, "{}, {seed}: {reading:?}", nature.name);
+            assert!(reading.anomaly.reasons().iter().any(|reason| reason.sign == Sign::HttpErrors), "{reading:?}");
+        }
+    }
 }
 
 #[test]

@@ -89,20 +89,28 @@ impl Model {
         let of_levels = self.levels.false_alarms_per_day(moment);
         Ok(Scored {
             score: explained.score(),
-            // Whichever is rarer; usual rounds have two chances.
-            false_alarms_per_day: 2.0 * of_round.min(of_levels),
+            // However far out the usual noise is: of what never happened it tells nothing.
+            false_alarms_per_day: if self.forest.has_changed(&row) {
+                0.0
+            } else {
+                // Whichever is rarer; usual rounds have two chances.
+                2.0 * of_round.min(of_levels)
+            },
             reasons: shares.into_iter().take(REASONS).map(reason).collect(),
         })
     }
 }
 
 /// As a forest's, but each sign counts once: a slow answer is out of range in its value, in its means and in its deviation, which
-/// is one thing, not four.
+/// is one thing, not four. What never changed counts nothing here: a part of the history that has its first change would make
+/// the usual noise look as if it went as far.
 fn strangeness(forest: &IsolationForest<f32>, row: &[f32]) -> Result<f64, AnomalyError> {
     let mut farthest: [f64; SIGNS] = [0.0; SIGNS];
     for (feature, (range, value)) in forest.ranges.iter().zip(row).enumerate() {
-        let farthest = &mut farthest[features::sign(feature) as usize];
-        *farthest = farthest.max(range.excess(*value));
+        if range.varies() {
+            let farthest = &mut farthest[features::sign(feature) as usize];
+            *farthest = farthest.max(range.excess(*value));
+        }
     }
     Ok(range::strangeness(forest.plain_score(row)?, farthest.iter().sum()))
 }

@@ -66,6 +66,8 @@ pub(crate) struct Endpoint {
     address: u8,
     /// What a test adds to the first byte.
     pub(crate) later_ms: f64,
+    /// Whether a test lets every probe fail, at no other time than else.
+    pub(crate) fails: bool,
     /// By how much the endpoint's day is ahead of the sun.
     pub(crate) hours_ahead: f64,
 }
@@ -74,7 +76,7 @@ impl Endpoint {
     /// With draws of its own.
     pub(crate) fn new(seed: u64, nature: Nature) -> Self {
         let random = ChaCha8Rng::seed_from_u64(seed);
-        Self { random, nature, shared: 0.0, pausing: false, address: 1, later_ms: 0.0, hours_ahead: 0.0 }
+        Self { random, nature, shared: 0.0, pausing: false, address: 1, later_ms: 0.0, fails: false, hours_ahead: 0.0 }
     }
 
     /// Uniform in (0, 1).
@@ -119,7 +121,7 @@ impl Endpoint {
             first_byte *= 3.0;
         }
         first_byte += self.later_ms;
-        let failed = self.chance(self.nature.errors);
+        let failed = self.fails || self.chance(self.nature.errors);
         ProbeReport {
             probe: probe.parse().expect("a probe's name"),
             status: if failed { ProbeStatus::Failed } else { ProbeStatus::Ok },
