@@ -29,6 +29,8 @@ const UNPROVEN: u32 = 60;
 const CAUTION: f64 = 2.3;
 /// In all, a thousand times.
 const MOST_CAUTION: f64 = 6.9;
+/// Of what is asked beyond what was seen, in e-folds, so much is caution: a tail that is fitted on an hour says little of ten days.
+const UNSEEN: f64 = 0.25;
 /// So many usual rounds in a row end an episode.
 const CALM: i32 = 30;
 /// Unusual rounds are not learned until an episode has lasted so many; then they are how it is now.
@@ -104,6 +106,12 @@ impl Settings {
         }
     }
 
+    /// By how many e-folds alerts are made rarer while fewer rounds were seen than the asked one comes once in.
+    fn unseen(&self, seen: u32) -> f64 {
+        let asked = self.rounds_per_day / self.false_alarms_per_day;
+        UNSEEN * libm::log(asked / f64::from(seen)).max(0.0)
+    }
+
     /// The episode that a round begins, or makes longer, or belongs to.
     fn episode(&self, at: Timestamp, before: Option<Episode>, unusual: bool) -> Option<Episode> {
         let until = at.saturating_add(self.interval * CALM).unwrap_or(at);
@@ -159,10 +167,10 @@ impl Baseline {
                 anomaly: Anomaly::Learning { rounds: self.history.rounds(), needed: self.settings.needed },
                 unusual: false,
             },
-            Some(Fitted { model, .. }) => {
+            Some(Fitted { model, at: seen }) => {
                 let scored = model.score(&moment)?;
-                let unusual =
-                    scored.false_alarms_per_day < self.settings.false_alarms_per_day * libm::exp(-self.caution);
+                let caution = self.caution + self.settings.unseen(*seen);
+                let unusual = scored.false_alarms_per_day < self.settings.false_alarms_per_day * libm::exp(-caution);
                 let episode = self.settings.episode(at, before, unusual);
                 let alert = unusual && before.is_none();
                 Reading {

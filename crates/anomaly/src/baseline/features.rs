@@ -4,7 +4,7 @@
 //!
 //! | column | unit and transform | also |
 //! | --- | --- | --- |
-//! | five phases | ln(ms), mean of the probes that came so far | level (median) and deviation of 6 rounds; that level from the one of 60 usual rounds; the value from this hour's median |
+//! | five phases | ln(1 + ms), mean of the probes that came so far | level (median) and deviation of 6 rounds; that level from the one of 60 usual rounds; the value from this hour's median |
 //! | errors of four classes | share of requests | mean of 6 rounds |
 //! | answer set | share of probes whose name has other addresses than last | |
 //! | TTL | ln(1 + s), the least | change since the round before |
@@ -71,7 +71,7 @@ pub(super) fn row(at: Timestamp, reports: &[ProbeReport], addresses: &mut Addres
     let mut row = [MISSING; COLUMNS];
     for (column, phase) in phases().into_iter().enumerate() {
         let times = reports.iter().filter_map(|report| phase(&report.phases_ms));
-        row[column] = thousandths(mean(times.map(|ms| libm::log(ms.max(1e-3)))));
+        row[column] = thousandths(mean(times.map(libm::log1p)));
     }
     let count = reports.len() as f64;
     let mut errors = [0.0; ERRORS];
@@ -198,7 +198,7 @@ impl Moment {
         usize::try_from(self.second % 86_400 / 3_600).expect("a day has 24 hours")
     }
 
-    /// A phase's ln(ms).
+    /// A phase's ln(1 + ms).
     pub(super) fn time(&self, phase: usize) -> f64 {
         wide(self.values[4 * phase])
     }
@@ -230,7 +230,7 @@ impl Moment {
             Sign::Body => STORED - 1,
             _ => return None,
         };
-        let times = libm::exp(wide(self.values[feature]) - wide(usual[feature]));
+        let times = libm::expm1(wide(self.values[feature])) / libm::expm1(wide(usual[feature]));
         times.is_finite().then_some(times)
     }
 }

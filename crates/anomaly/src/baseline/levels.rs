@@ -3,10 +3,10 @@
 use super::features::{LEVELS, Moment};
 use crate::{AnomalyError, Calibration};
 
-/// A level varies by a hundredth at least.
-const LEAST_SPREAD: f64 = 0.01;
-/// From a median absolute deviation to the standard deviation of a normal distribution.
-const NORMAL: f64 = 1.4826;
+/// A level goes as far as three hundredths at least.
+const LEAST_REACH: f64 = 0.03;
+/// The mean of so many, the farthest ones, is how far it goes.
+const FARTHEST: usize = 10;
 
 #[derive(Debug, Clone)]
 pub(super) struct Levels {
@@ -14,10 +14,12 @@ pub(super) struct Levels {
     calibration: Calibration,
 }
 
+/// Each level has a reach of its own, so that a phase of which the machine's noise is most, as connecting is, does not hide
+/// another that is steady.
 #[derive(Debug, Clone, Copy)]
 struct Usual {
     median: f64,
-    spread: f64,
+    reach: f64,
 }
 
 impl Usual {
@@ -27,7 +29,9 @@ impl Usual {
         for value in &mut values {
             *value = (*value - median).abs();
         }
-        Self { median, spread: (NORMAL * self::median(&mut values)).max(LEAST_SPREAD) }
+        values.sort_unstable_by(|one, other| other.total_cmp(one));
+        values.truncate(FARTHEST);
+        Self { median, reach: (values.iter().sum::<f64>() / values.len() as f64).max(LEAST_REACH) }
     }
 }
 
@@ -44,9 +48,9 @@ impl Levels {
     }
 }
 
-/// In standard deviations, of the level that is farthest; a missing one is nowhere.
+/// In reaches, of the level that is farthest; a missing one is nowhere.
 fn farthest(usual: &[Usual; LEVELS], moment: &Moment) -> f64 {
-    let far = usual.iter().zip(moment.levels()).map(|(usual, level)| (level - usual.median).abs() / usual.spread);
+    let far = usual.iter().zip(moment.levels()).map(|(usual, level)| (level - usual.median).abs() / usual.reach);
     far.fold(0.0, f64::max)
 }
 

@@ -9,7 +9,7 @@ use super::{
 };
 
 /// The version of a written baseline; another is refused by name.
-pub const BASELINE_VERSION: u8 = 3;
+pub const BASELINE_VERSION: u8 = 4;
 
 const MAGIC: [u8; 4] = *b"PMBL";
 
