@@ -243,7 +243,7 @@ pub(crate) fn active_unknown(scene: &Scene<'_>) -> HoldReason {
 }
 
 pub(crate) fn counting(active: &Tally<'_>, scene: &Scene<'_>) -> HoldReason {
-    let alone = !active.is_corroborated() && !active.has_signal();
+    let alone = active.signal().is_none() && !active.has_signal();
     let needed = if alone { active.rounds_alone() } else { active.down_after() };
     let mut text = seen(active, VerdictAs::Down);
     text.push_str(", for ");
