@@ -113,7 +113,7 @@ fn latch<'a>(left: &'a RegionName, active: &'a Tally<'_>) -> Result<Draft<'a>, V
         format!("Route 53 answers with {} although {left} is PRIMARY: its own check moved first", active.region),
         reason::seen_long(active, VerdictAs::Up),
     ];
-    Ok(Draft { kind: PlanKind::Latch, from: left, to: active.region, because })
+    Ok(Draft { kind: PlanKind::Latch, from: left, to: active, because })
 }
 
 /// The active region has failed.
@@ -142,7 +142,7 @@ fn leave<'a>(scene: &'a Scene<'_>, active: &'a Tally<'_>) -> Result<Draft<'a>, V
     because.extend(active.signal().as_ref().map(reason::agrees));
     because.extend(active.unusual().map(|unusual| format!("the anomaly score agrees: {unusual}")));
     because.push(reason::seen_long(target, VerdictAs::Up));
-    Ok(Draft { kind: PlanKind::Failover, from: active.region, to: target.region, because })
+    Ok(Draft { kind: PlanKind::Failover, from: active.region, to: target, because })
 }
 
 /// The active region need not be left: return to a better one, make a standby whole again, or rest.
@@ -156,7 +156,7 @@ fn stay<'a>(scene: &'a Scene<'_>, active: &'a Tally<'_>) -> Result<Draft<'a>, Ve
     match (returnable, policy.failback, &scene.state.unverified) {
         (Some(better), Failback::Auto, None) => {
             let because = vec![reason::seen_long(better, VerdictAs::Up), "the hold-down is over".to_owned()];
-            return Ok(Draft { kind: PlanKind::Failback, from: active.region, to: better.region, because });
+            return Ok(Draft { kind: PlanKind::Failback, from: active.region, to: better, because });
         }
         // A return moves traffic too: never after a switch that nobody saw arrive.
         (Some(_), Failback::Auto, Some(plan)) => reasons.push(reason::not_verified(plan)),
@@ -175,7 +175,7 @@ fn stay<'a>(scene: &'a Scene<'_>, active: &'a Tally<'_>) -> Result<Draft<'a>, Ve
     let because = returned.iter().filter_map(|slot| scene.tally(&slot.region));
     let because =
         because.map(|tally| format!("{}: it is a standby again", reason::seen_long(tally, VerdictAs::Up))).collect();
-    Ok(Draft { kind: PlanKind::Rearm, from: active.region, to: active.region, because })
+    Ok(Draft { kind: PlanKind::Rearm, from: active.region, to: active, because })
 }
 
 fn resting(active: &Tally<'_>, scene: &Scene<'_>) -> HoldReason {
