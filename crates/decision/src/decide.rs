@@ -54,6 +54,14 @@ pub fn decide(service: &Service, state: &ServiceState, evidence: &Evidence, now:
 pub(crate) fn decided(scene: &Scene<'_>) -> Decision {
     let Scene { service, state, now, .. } = *scene;
     let ruling = rule(scene).map(|draft| Box::new(draft.plan(scene, Actor::Policy, Vec::new())));
+    let earliest_failover = if let Ok(plan) = &ruling
+        && plan.kind == PlanKind::Failover
+    {
+        // Whatever could make it wait has been looked at.
+        Some(now)
+    } else {
+        scene.earliest_failover()
+    };
     let (outcome, would) = match (ruling, service.policy.mode) {
         (Ok(plan), Mode::Auto) => (Outcome::Plan(plan), None),
         (Ok(plan), Mode::Observe | Mode::Recommend) => {
@@ -76,7 +84,7 @@ pub(crate) fn decided(scene: &Scene<'_>) -> Decision {
         outcome,
         would,
         mode: service.policy.mode,
-        earliest_failover: scene.earliest_failover(),
+        earliest_failover,
     }
 }
 
