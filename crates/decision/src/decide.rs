@@ -1,7 +1,5 @@
 //! The decision: hold, with reasons, or a plan.
 
-use std::collections::BTreeMap;
-
 use domain::{
     Actor, Failback, HoldCode, HoldReason, Mode, Phase, Plan, PlanKind, RegionName, RegionPhase, RegionTrack, Service,
     ServiceState, VerdictAs,
@@ -32,8 +30,8 @@ pub struct Decision {
     pub active: Option<RegionName>,
     /// Where the service stands.
     pub phase: Phase,
-    /// Each region's phase, and since when.
-    pub regions: BTreeMap<RegionName, RegionTrack>,
+    /// Each region's phase, and since when; in the order of preference.
+    pub regions: Vec<(RegionName, RegionTrack)>,
     /// What to do.
     pub outcome: Outcome,
     /// The plan that the mode does not allow to carry out.
@@ -42,6 +40,14 @@ pub struct Decision {
     pub mode: Mode,
     /// When a failover could happen at the earliest if everything goes on as it is.
     pub earliest_failover: Option<Timestamp>,
+}
+
+impl Decision {
+    /// A region's phase, and since when.
+    #[must_use]
+    pub fn track(&self, region: &RegionName) -> Option<&RegionTrack> {
+        self.regions.iter().find(|(name, _)| name == region).map(|(_, track)| track)
+    }
 }
 
 /// Decides by the policy. The same arguments give the same decision, whoever asks and however often.
@@ -69,18 +75,15 @@ pub(crate) fn decided(scene: &Scene<'_>) -> Decision {
         }
         (Err(reasons), _) => (Outcome::Hold(reasons), None),
     };
-    // A handful: put in one by one they need no list to be sorted first.
-    let mut regions = BTreeMap::new();
-    for tally in &scene.tallies {
+    let track = |tally: &Tally<'_>| {
         let phase = tally.phase();
-        let since =
-            state.regions.get(tally.region).filter(|track| track.phase == phase).map_or(now, |track| track.since);
-        regions.insert(tally.region.clone(), RegionTrack { phase, since });
-    }
+        let before = state.regions.get(tally.region).filter(|track| track.phase == phase);
+        (tally.region.clone(), RegionTrack { phase, since: before.map_or(now, |track| track.since) })
+    };
     Decision {
         active: scene.active().map(|active| active.region.clone()),
         phase: scene.phase(),
-        regions,
+        regions: scene.tallies.iter().map(track).collect(),
         outcome,
         would,
         mode: service.policy.mode,
