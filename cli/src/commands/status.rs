@@ -78,7 +78,7 @@ fn status(service: &Service, look: &Look, now: Timestamp) -> ServiceStatus {
     let hearing = look.evidence.hear(service, now);
     let tallies = Tally::all(service, &hearing, &look.evidence);
     let regions = service.regions.iter().zip(&tallies).map(|(region, tally)| {
-        let track = decision.and_then(|decision| decision.regions.get(&region.name));
+        let track = decision.and_then(|decision| decision.track(&region.name));
         let views = || {
             let observations = hearing.knowing.iter().map(|it| &it.observation);
             observations.filter_map(|it| Some((it.observer.clone(), it.regions.get(&region.name)?)))

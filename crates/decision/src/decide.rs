@@ -1,7 +1,5 @@
 //! The decision: hold, with reasons, or a plan.
 
-use std::collections::BTreeMap;
-
 use domain::{
     Actor, Failback, HoldCode, HoldReason, Mode, Phase, Plan, PlanKind, RegionName, RegionPhase, RegionTrack, Service,
     ServiceState, VerdictAs,
@@ -32,8 +30,8 @@ pub struct Decision {
     pub active: Option<RegionName>,
     /// Where the service stands.
     pub phase: Phase,
-    /// Each region's phase, and since when.
-    pub regions: BTreeMap<RegionName, RegionTrack>,
+    /// Each region's phase, and since when; in the order of preference.
+    pub regions: Vec<(RegionName, RegionTrack)>,
     /// What to do.
     pub outcome: Outcome,
     /// The plan that the mode does not allow to carry out.
@@ -42,6 +40,14 @@ pub struct Decision {
     pub mode: Mode,
     /// When a failover could happen at the earliest if everything goes on as it is.
     pub earliest_failover: Option<Timestamp>,
+}
+
+impl Decision {
+    /// A region's phase, and since when.
+    #[must_use]
+    pub fn track(&self, region: &RegionName) -> Option<&RegionTrack> {
+        self.regions.iter().find(|(name, _)| name == region).map(|(_, track)| track)
+    }
 }
 
 /// Decides by the policy. The same arguments give the same decision, whoever asks and however often.
@@ -54,6 +60,14 @@ pub fn decide(service: &Service, state: &ServiceState, evidence: &Evidence, now:
 pub(crate) fn decided(scene: &Scene<'_>) -> Decision {
     let Scene { service, state, now, .. } = *scene;
     let ruling = rule(scene).map(|draft| Box::new(draft.plan(scene, Actor::Policy, Vec::new())));
+    let earliest_failover = if let Ok(plan) = &ruling
+        && plan.kind == PlanKind::Failover
+    {
+        // Whatever could make it wait has been looked at.
+        Some(now)
+    } else {
+        scene.earliest_failover()
+    };
     let (outcome, would) = match (ruling, service.policy.mode) {
         (Ok(plan), Mode::Auto) => (Outcome::Plan(plan), None),
         (Ok(plan), Mode::Observe | Mode::Recommend) => {
@@ -61,22 +75,19 @@ pub(crate) fn decided(scene: &Scene<'_>) -> Decision {
         }
         (Err(reasons), _) => (Outcome::Hold(reasons), None),
     };
-    // A handful: put in one by one they need no list to be sorted first.
-    let mut regions = BTreeMap::new();
-    for tally in &scene.tallies {
+    let track = |tally: &Tally<'_>| {
         let phase = tally.phase();
-        let since =
-            state.regions.get(tally.region).filter(|track| track.phase == phase).map_or(now, |track| track.since);
-        regions.insert(tally.region.clone(), RegionTrack { phase, since });
-    }
+        let before = state.regions.get(tally.region).filter(|track| track.phase == phase);
+        (tally.region.clone(), RegionTrack { phase, since: before.map_or(now, |track| track.since) })
+    };
     Decision {
         active: scene.active().map(|active| active.region.clone()),
         phase: scene.phase(),
-        regions,
+        regions: scene.tallies.iter().map(track).collect(),
         outcome,
         would,
         mode: service.policy.mode,
-        earliest_failover: scene.earliest_failover(),
+        earliest_failover,
     }
 }
 
@@ -113,7 +124,7 @@ fn latch<'a>(left: &'a RegionName, active: &'a Tally<'_>) -> Result<Draft<'a>, V
         format!("Route 53 answers with {} although {left} is PRIMARY: its own check moved first", active.region),
         reason::seen_long(active, VerdictAs::Up),
     ];
-    Ok(Draft { kind: PlanKind::Latch, from: left, to: active.region, because })
+    Ok(Draft { kind: PlanKind::Latch, from: left, to: active, because })
 }
 
 /// The active region has failed.
@@ -142,7 +153,7 @@ fn leave<'a>(scene: &'a Scene<'_>, active: &'a Tally<'_>) -> Result<Draft<'a>, V
     because.extend(active.signal().as_ref().map(reason::agrees));
     because.extend(active.unusual().map(|unusual| format!("the anomaly score agrees: {unusual}")));
     because.push(reason::seen_long(target, VerdictAs::Up));
-    Ok(Draft { kind: PlanKind::Failover, from: active.region, to: target.region, because })
+    Ok(Draft { kind: PlanKind::Failover, from: active.region, to: target, because })
 }
 
 /// The active region need not be left: return to a better one, make a standby whole again, or rest.
@@ -156,7 +167,7 @@ fn stay<'a>(scene: &'a Scene<'_>, active: &'a Tally<'_>) -> Result<Draft<'a>, Ve
     match (returnable, policy.failback, &scene.state.unverified) {
         (Some(better), Failback::Auto, None) => {
             let because = vec![reason::seen_long(better, VerdictAs::Up), "the hold-down is over".to_owned()];
-            return Ok(Draft { kind: PlanKind::Failback, from: active.region, to: better.region, because });
+            return Ok(Draft { kind: PlanKind::Failback, from: active.region, to: better, because });
         }
         // A return moves traffic too: never after a switch that nobody saw arrive.
         (Some(_), Failback::Auto, Some(plan)) => reasons.push(reason::not_verified(plan)),
@@ -175,7 +186,7 @@ fn stay<'a>(scene: &'a Scene<'_>, active: &'a Tally<'_>) -> Result<Draft<'a>, Ve
     let because = returned.iter().filter_map(|slot| scene.tally(&slot.region));
     let because =
         because.map(|tally| format!("{}: it is a standby again", reason::seen_long(tally, VerdictAs::Up))).collect();
-    Ok(Draft { kind: PlanKind::Rearm, from: active.region, to: active.region, because })
+    Ok(Draft { kind: PlanKind::Rearm, from: active.region, to: active, because })
 }
 
 fn resting(active: &Tally<'_>, scene: &Scene<'_>) -> HoldReason {

@@ -17,7 +17,7 @@ use crate::{
 pub(crate) struct Draft<'a> {
     pub(crate) kind: PlanKind,
     pub(crate) from: &'a RegionName,
-    pub(crate) to: &'a RegionName,
+    pub(crate) to: &'a Tally<'a>,
     pub(crate) because: Vec<String>,
 }
 
@@ -27,18 +27,19 @@ impl Draft<'_> {
         let slots = self.slots(scene);
         let state = scene.state;
         let epoch = state.epoch.next();
+        let to = self.to.region;
         Plan {
             id: self.id(epoch, scene.now),
             service: scene.service.name.clone(),
             epoch,
             kind: self.kind,
             from: self.from.clone(),
-            to: self.to.clone(),
+            to: to.clone(),
             by,
             made_at: scene.now,
             expires_at: later(scene.now, scene.service.policy.verify_within),
             expects: Expectation { fence: state.fence.clone(), slots: state.slots.clone() },
-            steps: vec![Step::Switch(slots), Step::AwaitSync, Step::Verify(self.to.clone())],
+            steps: vec![Step::Switch(slots), Step::AwaitSync, Step::Verify(to.clone())],
             because: self.because,
             forced,
         }
@@ -48,7 +49,8 @@ impl Draft<'_> {
     /// when they were made, what for and where to.
     fn id(&self, epoch: Epoch, now: Timestamp) -> PlanId {
         let (seconds, nanoseconds) = (now.as_second().to_le_bytes(), now.subsec_nanosecond().to_le_bytes());
-        let hash = fnv1a([&[self.kind as u8][..], self.to.as_str().as_bytes(), &seconds, &nanoseconds]);
+        let to = self.to.region.as_str().as_bytes();
+        let hash = fnv1a([&[self.kind as u8][..], to, &seconds, &nanoseconds]);
         let mut id = String::with_capacity(32);
         id.push('e');
         push_number(&mut id, epoch.0);
@@ -63,8 +65,8 @@ impl Draft<'_> {
             let slot = scene.state.slots.iter().find(|slot| slot.region == *region);
             slot.map_or(Arming::Own, |slot| slot.arming)
         };
-        let first = slot(self.to, Arming::Own);
-        let others = scene.tallies.iter().filter(|tally| tally.region != self.to);
+        let first = slot(self.to.region, Arming::Own);
+        let others = scene.tallies.iter().filter(|tally| tally.rank != self.to.rank);
         let mut slots = Vec::with_capacity(scene.tallies.len());
         match self.kind {
             PlanKind::Failover | PlanKind::Latch => {
@@ -74,12 +76,17 @@ impl Draft<'_> {
                     NativeReturn::Forbid if !well => Arming::AlwaysUnhealthy,
                     NativeReturn::Forbid | NativeReturn::Allow => Arming::Own,
                 };
-                // The one that is left comes last.
-                let staying = others.clone().filter(|tally| tally.region != self.from);
-                let leaving = others.filter(|tally| tally.region == self.from);
                 slots.push(first);
-                slots.extend(staying.map(|tally| slot(tally.region, before(tally.region))));
-                slots.extend(leaving.map(|tally| slot(tally.region, left)));
+                // The one that is left comes last.
+                let mut last = None;
+                for tally in others {
+                    if tally.region == self.from {
+                        last = Some(slot(tally.region, left));
+                    } else {
+                        slots.push(slot(tally.region, before(tally.region)));
+                    }
+                }
+                slots.extend(last);
             }
             PlanKind::Failback => {
                 let arming = |tally: &Tally<'_>| if tally.is_up() { Arming::Own } else { before(tally.region) };
@@ -87,7 +94,7 @@ impl Draft<'_> {
                 slots.extend(others.map(|tally| slot(tally.region, arming(tally))));
             }
             PlanKind::Rearm => {
-                let own = |it: &Slot| it.region == *self.to || may_rearm(scene, it);
+                let own = |it: &Slot| it.region == *self.to.region || may_rearm(scene, it);
                 let held = scene.state.slots.iter();
                 slots.extend(held.map(|it| slot(&it.region, if own(it) { Arming::Own } else { it.arming })));
             }
@@ -109,8 +116,10 @@ fn is_whole(tally: &Tally<'_>) -> bool {
 /// FNV-1a: stable over builds and platforms, unlike the standard library's hasher.
 fn fnv1a<const PARTS: usize>(parts: [&[u8]; PARTS]) -> u32 {
     let mut hash = 0x811c_9dc5;
-    for byte in parts.into_iter().flatten() {
-        hash = (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
+    for part in parts {
+        for byte in part {
+            hash = (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
+        }
     }
     hash
 }

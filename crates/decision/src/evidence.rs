@@ -182,9 +182,11 @@ impl Evidence {
         }
         let (mut blind, mut all_down) = (true, true);
         for region in &service.regions {
-            let word = observation.regions.get(&region.name).and_then(|view| word(view.verdict, policy));
-            blind &= word.is_none();
-            all_down &= word == Some(VerdictAs::Down);
+            match observation.regions.get(&region.name).and_then(|view| word(view.verdict, policy)) {
+                Some(VerdictAs::Up) => return Ok(sighting),
+                Some(VerdictAs::Down) => blind = false,
+                None => all_down = false,
+            }
         }
         match (blind, all_down) {
             (true, _) => Err(Silence::Blind),

@@ -290,7 +290,8 @@ pub fn note(state: &ServiceState, decision: &Decision) -> Option<(ServiceState, 
     let withdrawn = may_approve.is_none() && state.recommended.is_some();
     if !(held || moved || withdrawn || recommended.is_some())
         && decision.phase == state.phase
-        && decision.regions == state.regions
+        && decision.regions.len() == state.regions.len()
+        && decision.regions.iter().all(|(region, track)| state.regions.get(region) == Some(track))
     {
         return None;
     }
@@ -299,7 +300,7 @@ pub fn note(state: &ServiceState, decision: &Decision) -> Option<(ServiceState, 
     if let Some(active) = &decision.active {
         noted.active.clone_from(active);
     }
-    noted.regions.clone_from(&decision.regions);
+    noted.regions = decision.regions.iter().cloned().collect();
     if withdrawn {
         noted.recommended = None;
     }

@@ -53,7 +53,7 @@ pub fn order(
     let better = scene.tally(from).is_some_and(|from| target.rank < from.rank);
     let kind = if better { PlanKind::Failback } else { PlanKind::Failover };
     let because = vec![format!("ordered by {}", order.by), reason::seen_long(target, VerdictAs::Up)];
-    Ok(Draft { kind, from, to: target.region, because }.plan(&scene, order.by.clone(), forced))
+    Ok(Draft { kind, from, to: target, because }.plan(&scene, order.by.clone(), forced))
 }
 
 /// Whether a person may override a rule: there would be nothing to do, nowhere to go, or two plans at once otherwise.

@@ -56,11 +56,11 @@ pub(crate) fn list<T: fmt::Display>(items: impl IntoIterator<Item = T>) -> Strin
 /// The same of so many names, onto a text.
 fn push_list<'a>(text: &mut String, count: usize, names: impl Iterator<Item = &'a str>) {
     for (place, name) in names.enumerate() {
-        text.push_str(match place {
-            0 => "",
-            _ if place + 1 == count => " and ",
-            _ => ", ",
-        });
+        match place {
+            0 => {}
+            _ if place + 1 == count => text.push_str(" and "),
+            _ => text.push_str(", "),
+        }
         text.push_str(name);
     }
 }
@@ -88,10 +88,10 @@ pub(crate) fn seen(tally: &Tally<'_>, what: VerdictAs) -> String {
 fn push_seen(text: &mut String, tally: &Tally<'_>, what: VerdictAs) {
     let count = tally.count(what);
     text.push_str(tally.region.as_str());
-    text.push_str(match what {
-        VerdictAs::Up => " is up for ",
-        VerdictAs::Down => " is down for ",
-    });
+    match what {
+        VerdictAs::Up => text.push_str(" is up for "),
+        VerdictAs::Down => text.push_str(" is down for "),
+    }
     push_count(text, count);
     text.push_str(" of ");
     push_count(text, tally.observers);
@@ -110,7 +110,10 @@ pub(crate) fn seen_long(tally: &Tally<'_>, what: VerdictAs) -> String {
     let rounds = tally.rounds(what);
     text.push_str(", for ");
     push_number(&mut text, rounds);
-    text.push_str(if rounds == 1 { " round in a row" } else { " rounds in a row" });
+    match rounds {
+        1 => text.push_str(" round in a row"),
+        _ => text.push_str(" rounds in a row"),
+    }
     text
 }
 
@@ -243,7 +246,7 @@ pub(crate) fn active_unknown(scene: &Scene<'_>) -> HoldReason {
 }
 
 pub(crate) fn counting(active: &Tally<'_>, scene: &Scene<'_>) -> HoldReason {
-    let alone = !active.is_corroborated() && !active.has_signal();
+    let alone = active.signal().is_none() && !active.has_signal();
     let needed = if alone { active.rounds_alone() } else { active.down_after() };
     let mut text = seen(active, VerdictAs::Down);
     text.push_str(", for ");

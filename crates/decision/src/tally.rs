@@ -27,7 +27,7 @@ pub struct Vote<'a> {
 }
 
 /// What agrees, independently, that a region is down (design.md, rule 2).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal<'a> {
     /// The policy asks for none.
     NotAsked,
@@ -42,7 +42,7 @@ pub enum Signal<'a> {
 }
 
 /// Probes that have failed for long enough.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lasting<'a> {
     of: &'a [Probe],
     which: Probes,
@@ -80,10 +80,9 @@ pub struct Tally<'a> {
     phase: RegionPhase,
     /// For how many rounds in a row a quorum has said down.
     rounds_down: u32,
-    /// While it is down: those that a quorum could make, those that fail for a quorum now, and have for long enough.
-    made: Probes,
-    failing: Probes,
-    lasting: Probes,
+    /// While it is down: whether anything independent could agree, and what does.
+    has_signal: bool,
+    signal: Option<Signal<'a>>,
 }
 
 /// Places in a service's list of probes, a bit each; more than 128 probes are not told apart from none.
@@ -144,48 +143,51 @@ impl<'a> Tally<'a> {
     #[must_use]
     pub fn all(service: &'a Service, hearing: &Hearing<'a>, evidence: &Evidence) -> Vec<Self> {
         let regions = service.regions.iter().enumerate();
-        regions.map(|(rank, region)| Self::new(service, rank, region, hearing, evidence)).collect()
+        let mut tallies: Vec<_> =
+            regions.map(|(rank, region)| Self::counted(service, rank, region, hearing, evidence)).collect();
+        for tally in &mut tallies {
+            tally.phase = if tally.is_down() { tally.weigh() } else { tally.phase_unless_down() };
+        }
+        tallies
     }
 
-    fn new(service: &'a Service, rank: usize, region: &'a Region, hearing: &Hearing<'a>, evidence: &Evidence) -> Self {
+    fn counted(
+        service: &'a Service,
+        rank: usize,
+        region: &'a Region,
+        hearing: &Hearing<'a>,
+        evidence: &Evidence,
+    ) -> Self {
         let Region { name: region, alarm, .. } = region;
         let says = || evidence.alarms.get(region).copied().unwrap_or_default();
         let mut votes = Vec::with_capacity(hearing.knowing.len());
-        let (mut probed, mut well) = (0_usize, 0_usize);
+        let (mut probed, mut well, mut up) = (0_usize, 0_usize, 0_usize);
         for Sighting { observation, age } in &hearing.knowing {
             let Some(view) = observation.regions.get(region) else { continue };
             probed += view.probes.len();
             well += view.probes.iter().filter(|report| report.status != ProbeStatus::Failed).count();
             if let Some(counts_as) = word(view.verdict, &service.policy) {
+                up += usize::from(counts_as == VerdictAs::Up);
                 votes.push(Vote { observer: &observation.observer, view, counts_as, age: *age });
             }
         }
-        let mut tally = Self {
+        Self {
             region,
             rank,
-            votes,
             observers: hearing.observers,
             native: evidence.native.get(region).copied().unwrap_or_default(),
             alarm: alarm.as_ref().map(|alarm| (alarm, says())),
             well: (probed > 0).then(|| well as f64 / probed as f64),
             policy: &service.policy,
             probes: &service.probes,
-            up: 0,
-            down: 0,
-            rounds_down: 0,
+            up,
+            down: votes.len() - up,
+            votes,
             phase: RegionPhase::Unknown,
-            made: Probes::default(),
-            failing: Probes::default(),
-            lasting: Probes::default(),
-        };
-        tally.up = tally.saying(VerdictAs::Up).count();
-        tally.down = tally.votes.len() - tally.up;
-        if tally.is_down() {
-            tally.rounds_down = tally.reckon_rounds(VerdictAs::Down);
-            tally.weigh();
+            rounds_down: 0,
+            has_signal: false,
+            signal: None,
         }
-        tally.phase = tally.reckon_phase();
-        tally
     }
 
     /// What each observer that knows reports of a probe, its own faults apart.
@@ -199,34 +201,57 @@ impl<'a> Tally<'a> {
         reports.filter(|(_, report)| !is_own(report))
     }
 
-    /// What the probes of a region that is down for a quorum say. A probe has failed for long enough after `down_after`
-    /// rounds: after twice as many where another observer, heard since, has not seen it. Rounds in which the region
+    /// The phase of a region that is down for a quorum: whether that has lasted, and whether anything agrees.
+    fn weigh(&mut self) -> RegionPhase {
+        let needed = self.down_after();
+        let (made, lasting) = self.weigh_probes(needed);
+        self.rounds_down = self.reckon_rounds(VerdictAs::Down);
+        self.has_signal = self.native != NativeHealth::Unknown || made.has_two_kinds(self.probes);
+        self.signal = if !self.policy.corroborate {
+            Some(Signal::NotAsked)
+        } else if self.native == NativeHealth::Unhealthy {
+            Some(Signal::NativeCheck)
+        } else if let Some((alarm, AlarmState::Alarm)) = self.alarm {
+            // One that is OK is neither agreement nor dissent: it may not have seen enough yet.
+            Some(Signal::Alarm(alarm))
+        } else if lasting.has_two_kinds(self.probes) {
+            Some(Signal::Probes(Lasting { of: self.probes, which: lasting }))
+        } else {
+            (!self.has_signal && self.is_unanimous()).then_some(Signal::Unanimity)
+        };
+        let failed = self.rounds_down >= needed && self.signal.is_some();
+        if failed { RegionPhase::Failed } else { RegionPhase::Critical }
+    }
+
+    /// The probes that a quorum could make, and those that have failed for a quorum for long enough: after `needed`
+    /// rounds, after twice as many where another observer, heard since, has not seen it. Rounds in which the region
     /// answered wrongly and rounds in which nothing came back are counted apart, so that a blip and lost packets do not
     /// add up.
-    fn weigh(&mut self) {
-        let (answered, silent, quorum) = (self.down_after(), self.silence_after(), self.policy.quorum);
-        let since = reason::rounds(self.policy, silent);
-        let (mut made, mut failing, mut lasting) = (Probes::default(), Probes::default(), Probes::default());
+    fn weigh_probes(&self, needed: u32) -> (Probes, Probes) {
+        let (silence_needed, quorum) = (self.silence_after(), self.policy.quorum);
+        let since = reason::rounds(self.policy, silence_needed);
+        let (mut made, mut lasting) = (Probes::default(), Probes::default());
         for place in 0..self.probes.len() {
-            let (mut reports, mut fail, mut last, mut last_twice, mut dissent) = (0, 0, 0, 0, false);
+            let (mut reports, mut last, mut last_twice, mut dissent) = (0, 0, 0, false);
             for (vote, report) in self.reports(place) {
                 let fails = fails(self.policy, report);
                 let (rounds, in_silence) = failing_for(vote.view, report);
                 let lasts = |times: u32| {
                     let enough = |rounds: u32, needed: u32| rounds >= needed.saturating_mul(times);
-                    fails && (enough(rounds.saturating_sub(in_silence), answered) || enough(in_silence, silent))
+                    fails && (enough(rounds.saturating_sub(in_silence), needed) || enough(in_silence, silence_needed))
                 };
                 reports += 1;
-                fail += usize::from(fails);
-                last += usize::from(lasts(1));
-                last_twice += usize::from(lasts(2));
-                dissent |= vote.age <= since && !lasts(1);
+                if lasts(1) {
+                    last += 1;
+                    last_twice += usize::from(lasts(2));
+                } else {
+                    dissent |= vote.age <= since;
+                }
             }
             made.put(place, reports >= quorum);
-            failing.put(place, fail >= quorum);
             lasting.put(place, if dissent { last_twice } else { last } >= quorum);
         }
-        (self.made, self.failing, self.lasting) = (made, failing, lasting);
+        (made, lasting)
     }
 
     /// Those whose word counts so.
@@ -291,49 +316,27 @@ impl<'a> Tally<'a> {
     /// Whether there is any independent signal that could agree or not that it is down: one that can't be had is no dissent.
     #[must_use]
     pub fn has_signal(&self) -> bool {
-        self.native != NativeHealth::Unknown || self.made.has_two_kinds(self.probes)
+        self.has_signal
     }
 
-    /// What agrees that the region is down.
+    /// What agrees that the region is down; none of one that is not.
     #[must_use]
     pub fn signal(&self) -> Option<Signal<'a>> {
-        if !self.policy.corroborate {
-            Some(Signal::NotAsked)
-        } else if self.native == NativeHealth::Unhealthy {
-            Some(Signal::NativeCheck)
-        } else if let Some(alarm) = self.alarm_in_alarm() {
-            Some(Signal::Alarm(alarm))
-        } else if self.lasting.has_two_kinds(self.probes) {
-            Some(Signal::Probes(Lasting { of: self.probes, which: self.lasting }))
-        } else {
-            (self.is_unanimous() && !self.has_signal()).then_some(Signal::Unanimity)
-        }
-    }
-
-    /// The same without the words.
-    pub(crate) fn is_corroborated(&self) -> bool {
-        !self.policy.corroborate
-            || self.native == NativeHealth::Unhealthy
-            || self.alarm_in_alarm().is_some()
-            || self.lasting.has_two_kinds(self.probes)
-            || (self.is_unanimous() && !self.has_signal())
-    }
-
-    /// One that is OK is neither agreement nor dissent: it may not have seen enough yet.
-    fn alarm_in_alarm(&self) -> Option<&'a Alarm> {
-        self.alarm.filter(|(_, says)| *says == AlarmState::Alarm).map(|(alarm, _)| alarm)
+        self.signal
     }
 
     /// All who know say down, for twice as long.
     fn is_unanimous(&self) -> bool {
         let long = |vote: &Vote<'_>| vote.counts_as == VerdictAs::Down && vote.view.streak >= self.rounds_alone();
-        self.is_down() && self.votes.iter().all(long)
+        self.votes.iter().all(long)
     }
 
     /// The probes that fail for a quorum.
     #[must_use]
     pub fn failing_probes(&self) -> Vec<&'a ProbeName> {
-        self.failing.of(self.probes).map(|probe| &probe.name).collect()
+        let fail = |place| self.reports(place).filter(|(_, report)| fails(self.policy, report)).count();
+        let failing = self.probes.iter().enumerate().filter(|(place, _)| fail(*place) >= self.policy.quorum);
+        failing.map(|(_, probe)| &probe.name).collect()
     }
 
     /// Rounds in a row that suffice when no independent signal can be had.
@@ -348,8 +351,8 @@ impl<'a> Tally<'a> {
         if !self.is_down() {
             return None;
         }
-        let corroborated = self.is_corroborated();
-        if !corroborated && !self.has_signal() {
+        let corroborated = self.signal.is_some();
+        if !corroborated && !self.has_signal {
             let shortest = self.votes.iter().map(|vote| vote.view.streak).min()?;
             let unanimous = self.up == 0;
             return unanimous.then(|| self.rounds_alone().saturating_sub(shortest));
@@ -364,15 +367,11 @@ impl<'a> Tally<'a> {
         self.phase
     }
 
-    fn reckon_phase(&self) -> RegionPhase {
-        let degraded = self.votes.iter().filter(|vote| vote.view.verdict == Verdict::Degraded).count();
-        let some_down = self.down > 0;
-        if self.is_down() {
-            let long = self.rounds(VerdictAs::Down) >= self.down_after();
-            if long && self.is_corroborated() { RegionPhase::Failed } else { RegionPhase::Critical }
-        } else if self.votes.len() < self.policy.min_observers {
+    fn phase_unless_down(&self) -> RegionPhase {
+        let degraded = || self.votes.iter().filter(|vote| vote.view.verdict == Verdict::Degraded).count();
+        if self.votes.len() < self.policy.min_observers {
             RegionPhase::Unknown
-        } else if some_down || degraded >= self.policy.quorum {
+        } else if self.down > 0 || degraded() >= self.policy.quorum {
             RegionPhase::Degraded
         } else {
             RegionPhase::Healthy

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use arrayvec::ArrayString;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,13 +23,16 @@ pub struct NameError {
     why: &'static str,
 }
 
-/// Declares a newtype over a string that is checked once, when parsed, and shared: decisions copy names by the dozen.
+/// Labels and ids, held in place: decisions copy names by the dozen, and counting references would cost most of their time.
+type Short = ArrayString<64>;
+
+/// Declares a newtype over a text that is checked once, when parsed.
 macro_rules! name {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $check:expr) => {
+    ($(#[$doc:meta])* $name:ident($held:ty), $what:literal, $check:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(#[schemars(with = "String")] Arc<str>);
+        pub struct $name(#[schemars(with = "String")] $held);
 
         impl $name {
             /// The name as text.
@@ -42,7 +46,8 @@ macro_rules! name {
             type Err = NameError;
             fn from_str(text: &str) -> Result<Self, NameError> {
                 let check: fn(&str) -> Result<Cow<'_, str>, &'static str> = $check;
-                check(text).map(|name| Self(name.as_ref().into())).map_err(|why| NameError { what: $what, text: text.to_owned(), why })
+                let name = check(text).map_err(|why| NameError { what: $what, text: text.to_owned(), why })?;
+                Ok(Self(name.as_ref().try_into().expect("what is checked is short enough")))
             }
         }
 
@@ -55,7 +60,7 @@ macro_rules! name {
 
         impl From<$name> for String {
             fn from(name: $name) -> String {
-                name.0.as_ref().to_owned()
+                name.as_str().to_owned()
             }
         }
 
@@ -118,54 +123,54 @@ fn prefixed<'a>(id: Cow<'a, str>, prefix: &str, why: &'static str) -> Result<Cow
 
 name!(
     /// A place that can serve: an AWS region or an external target.
-    RegionName, "region name", label
+    RegionName(Short), "region name", label
 );
 name!(
     /// One deployment of the checker; observers are named after their AWS region.
-    ObserverName, "observer name", label
+    ObserverName(Short), "observer name", label
 );
 name!(
     /// Names everything that one deployment owns.
-    StackName, "stack name", label
+    StackName(Short), "stack name", label
 );
 name!(
     /// A probe of a service, unique within it.
-    ProbeName, "probe name", label
+    ProbeName(Short), "probe name", label
 );
 name!(
     /// A DNS name in lower case without the final dot.
-    DnsName, "DNS name", dns_name
+    DnsName(Arc<str>), "DNS name", dns_name
 );
 name!(
     /// A Route 53 hosted zone's id, without `/hostedzone/`.
-    HostedZoneId, "hosted zone id", |t| identifier(t.strip_prefix("/hostedzone/").unwrap_or(t))
+    HostedZoneId(Short), "hosted zone id", |t| identifier(t.strip_prefix("/hostedzone/").unwrap_or(t))
 );
 name!(
     /// A Route 53 health check's id.
-    CheckId, "health check id", identifier
+    CheckId(Short), "health check id", identifier
 );
 name!(
     /// A subnet's id.
-    SubnetId, "subnet id", |t| identifier(t).and_then(|id| prefixed(id, "subnet-", "it must begin with `subnet-`"))
+    SubnetId(Short), "subnet id", |t| identifier(t).and_then(|id| prefixed(id, "subnet-", "it must begin with `subnet-`"))
 );
 name!(
     /// A security group's id.
-    SecurityGroupId, "security group id", |t| identifier(t).and_then(|id| prefixed(id, "sg-", "it must begin with `sg-`"))
+    SecurityGroupId(Short), "security group id", |t| identifier(t).and_then(|id| prefixed(id, "sg-", "it must begin with `sg-`"))
 );
 name!(
     /// A plan's id: unique among the plans of a service.
-    PlanId, "plan id", identifier
+    PlanId(Short), "plan id", identifier
 );
 
 impl From<&RegionName> for ObserverName {
     fn from(region: &RegionName) -> Self {
-        Self(region.0.clone())
+        Self(region.0)
     }
 }
 
 impl From<&ObserverName> for RegionName {
     fn from(observer: &ObserverName) -> Self {
-        Self(observer.0.clone())
+        Self(observer.0)
     }
 }
 

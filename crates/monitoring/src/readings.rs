@@ -101,7 +101,7 @@ fn is_blocked(state: &ServiceState, decision: Option<&Decision>) -> bool {
     let has = |reasons: &[domain::HoldReason], code| reasons.iter().any(|reason| reason.code == code);
     let Some(decision) = decision else { return has(&state.hold_reasons, HoldCode::ControlPlaneUnreachable) };
     let Outcome::Hold(reasons) = &decision.outcome else { return false };
-    let phase = decision.active.as_ref().and_then(|active| decision.regions.get(active)).map(|track| track.phase);
+    let phase = decision.active.as_ref().and_then(|active| decision.track(active)).map(|track| track.phase);
     match phase {
         Some(RegionPhase::Failed) => state.in_flight.is_none() || has(reasons, HoldCode::ControlPlaneUnreachable),
         Some(RegionPhase::Critical) => has(reasons, HoldCode::NotCorroborated),
