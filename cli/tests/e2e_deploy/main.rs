@@ -3,6 +3,7 @@
 
 mod account;
 mod leftovers;
+mod many;
 mod moved;
 #[path = "../../../crates/lab/tests/needs/mod.rs"]
 mod needs;
