@@ -29,6 +29,7 @@ use tokio::runtime::Runtime;
 
 use crate::support::{
     aws::{Aws, CONTROL_REGION, OBSERVERS},
+    dns,
     lab::Place,
     program::{self, Finished, Program, pointsman},
     seconds, until, workspace,
@@ -202,6 +203,15 @@ impl Account {
             let said = self.aws().cloudformation(region, &body);
             said.contains(&format!("<StackStatus>{status}</StackStatus>")).then_some(())
         });
+    }
+
+    /// The addresses that every name server gives for the service.
+    pub(crate) fn answers(&self) -> Vec<Ipv4Addr> {
+        let servers = self.name_servers.addresses().iter();
+        let mut answers = servers.map(|server| dns::addresses(&server.to_string(), SERVICE));
+        let first = answers.next().unwrap();
+        assert!(answers.all(|other| other == first));
+        first
     }
 
     /// Record sets and health checks, as they stand.
