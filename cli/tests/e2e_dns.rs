@@ -38,6 +38,7 @@ fn records_are_planned_adopted_and_mended(emulator: Emulator) {
 
     somebody_elses_records_are_adopted_where_they_point(&lab);
     checks_follow_alarms_and_count_others(&lab);
+    what_a_check_counts_is_made_with_it(&lab);
     what_somebody_edited_is_mended(&lab);
     a_check_that_was_deleted_is_made_anew(&lab);
     a_failed_over_state_is_no_drift(&lab);
@@ -257,6 +258,63 @@ fn checks_follow_alarms_and_count_others(lab: &Lab) {
     assert_eq!(edited["differing"], serde_json::json!(["alarm"]));
     lab.dns(&["apply", "--yes", "--config", config]).exits(0);
     lab.dns(&["plan", "--config", config]).exits(0);
+}
+
+/// One file is enough: nothing of it has to be there before.
+fn what_a_check_counts_is_made_with_it(lab: &Lab) {
+    const ALARM: &str = "us-east-1-orders";
+    lab.aws().put_alarm(OTHER, ALARM, 5);
+    let others = fs::read_to_string(lab.with_others()).unwrap();
+    let metric = format!("{{ kind = \"metric\", alarm = {{ region = \"{OTHER}\", name = \"{ALARM}\" }} }}");
+    let children = format!("{{ kind = \"tcp\", port = 443 }}, {metric}");
+    let check = format!("check = {{ kind = \"calculated\", at_least = 1, children = [{children}] }}");
+    let root = others.find(&format!("name = \"{ROOT}\"")).unwrap();
+    let named = format!("name = \"{OTHER}\"");
+    let counting = others[root..].replacen(&named, &format!("{named}\n{check}"), 1);
+    let config = lab.write("counting.toml", &format!("{}{counting}", &others[..root]));
+    let config = config.to_str().unwrap();
+    let of = |plan: &Value, child: Value| {
+        let is_it =
+            |change: &&Value| change["service"] == ROOT && change["region"] == OTHER && change["child"] == child;
+        plan["changes"].as_array().unwrap().iter().find(is_it).unwrap().clone()
+    };
+    let steps = |plan: &Value| {
+        [Value::from(1), Value::from(2), Value::Null]
+            .map(|child| of(plan, child)["action"].as_str().unwrap().to_owned())
+    };
+    let plan = lab.dns(&["plan", "--config", config]).exits(5).json();
+    assert_eq!(steps(&plan), ["create"; 3], "{plan:#}");
+    let watch = Watch::that(lab, &[ROOT], lab.address(OTHER));
+    let applied = lab.dns(&["apply", "--yes", "--config", config]).exits(0);
+    applied.says(&[&format!("check of {OTHER}, child 1: TCP"), "CALCULATED at least 1 of to-be-made-1-of-us-east-1"]);
+    watch.end();
+    let plan = lab.dns(&["plan", "--config", config]).exits(0).json();
+    let ids = [1, 2].map(|child| of(&plan, child.into())["id"].clone());
+    let children = |plan: &Value| of(plan, Value::Null)["before"]["ChildHealthChecks"]["ChildHealthCheck"].clone();
+    assert_eq!(children(&plan), serde_json::json!(ids));
+    let again = lab.dns(&["apply", "--yes", "--config", config]).exits(0).json();
+    assert_eq!(changed(&again), []);
+
+    // Route 53 deletes none that is counted; where somebody took it out first, both are mended.
+    let health_check = |method: &str, id: &Value, body: &str| {
+        lab.aws().route53(method, &format!("healthcheck/{}", id.as_str().unwrap()), body)
+    };
+    let only = format!(
+        "<UpdateHealthCheckRequest xmlns=\"https://route53.amazonaws.com/doc/2013-04-01/\"><ChildHealthChecks>\
+         <ChildHealthCheck>{}</ChildHealthCheck></ChildHealthChecks></UpdateHealthCheckRequest>",
+        ids[1].as_str().unwrap()
+    );
+    health_check("POST", &of(&plan, Value::Null)["id"], &only);
+    health_check("DELETE", &ids[0], "");
+    let plan = lab.dns(&["plan", "--config", config]).exits(5).json();
+    assert_eq!(steps(&plan), ["create", "leave", "change"]);
+    assert_eq!(of(&plan, Value::Null)["differing"], serde_json::json!(["child_health_checks"]));
+    lab.dns(&["apply", "--yes", "--config", config]).exits(0);
+    let plan = lab.dns(&["plan", "--config", config]).exits(0).json();
+    assert_eq!(children(&plan)[1], ids[1], "the one that was left alone");
+    assert_ne!(children(&plan)[0], ids[0]);
+    let back = lab.with_others();
+    lab.dns(&["apply", "--yes", "--config", back.to_str().unwrap()]).exits(0);
 }
 
 fn what_somebody_edited_is_mended(lab: &Lab) {

@@ -90,15 +90,17 @@ fn as_json(plan: &DnsPlan, applied: bool) -> Value {
 }
 
 fn check_json(service: &ServiceDns, check: &CheckDiff) -> Value {
-    let region = match &check.wanted.of {
-        CheckOf::Region(region) => Some(region),
-        CheckOf::AlwaysUnhealthy => None,
+    let (region, child) = match &check.wanted.of {
+        CheckOf::Region(region) => (Some(region), None),
+        CheckOf::Child { of, place } => (Some(of), Some(place)),
+        CheckOf::AlwaysUnhealthy => (None, None),
     };
     json!({
         "what": "check",
         "action": check_step(check).to_string(),
         "service": service.service.name,
         "region": region,
+        "child": child,
         "id": check.held.as_ref().map(|held| &held.id),
         "differing": check.differing,
         "before": check.held.as_ref().map(|held| &held.settings),
@@ -136,6 +138,7 @@ fn as_text(plan: &DnsPlan) -> String {
         for check in &service.checks {
             let of = match &check.wanted.of {
                 CheckOf::Region(region) => region.to_string(),
+                CheckOf::Child { of, place } => format!("{of}, child {place}"),
                 CheckOf::AlwaysUnhealthy => "always unhealthy".to_owned(),
             };
             let step = check_step(check);

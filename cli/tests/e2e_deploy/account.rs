@@ -29,6 +29,7 @@ use tokio::runtime::Runtime;
 
 use crate::support::{
     aws::{Aws, CONTROL_REGION, OBSERVERS},
+    dns,
     lab::Place,
     program::{self, Finished, Program, pointsman},
     seconds, until, workspace,
@@ -106,21 +107,37 @@ impl Account {
 
     /// The same in other regions.
     pub(crate) fn configure_in(&self, control: &str, observers: &[&str], ttl_s: u32) {
-        let observers = observers.iter().map(|it| format!("\"{it}\"")).collect::<Vec<_>>().join(", ");
-        let servers = self.name_servers.addresses().iter().map(|it| format!("\"{it}\"")).collect::<Vec<_>>().join(", ");
-        let zone = &self.zone;
-        let text = format!(
-            r#"
-            control_region = "{control}"
-            observers = [{observers}]
+        self.write(control, observers, &self.service(SERVICE, ttl_s));
+    }
 
+    /// The same with so many services.
+    pub(crate) fn configure_many(&self, services: usize) {
+        let services: String = (1..=services).map(|it| self.service(&format!("api-{it}.deploy.test"), 20)).collect();
+        self.write(CONTROL_REGION, &OBSERVERS, &services);
+    }
+
+    fn service(&self, name: &str, ttl_s: u32) -> String {
+        let zone = &self.zone;
+        format!(
+            r#"
             [[service]]
-            name = "{SERVICE}"
+            name = "{name}"
             hosted_zone = "{zone}"
             ttl = "{ttl_s}s"
             region = [{{ name = "eu-west-1", a = ["127.1.1.1"] }}, {{ name = "us-east-1", a = ["127.1.2.1"] }}]
             probe = [{{ name = "http", kind = "http" }}, {{ name = "tcp", kind = "tcp", port = 80 }}]
+            "#
+        )
+    }
 
+    fn write(&self, control: &str, observers: &[&str], services: &str) {
+        let observers = observers.iter().map(|it| format!("\"{it}\"")).collect::<Vec<_>>().join(", ");
+        let servers = self.name_servers.addresses().iter().map(|it| format!("\"{it}\"")).collect::<Vec<_>>().join(", ");
+        let text = format!(
+            r#"
+            control_region = "{control}"
+            observers = [{observers}]
+            {services}
             [lab]
             speed = 20
             name_servers = [{servers}]
@@ -186,6 +203,15 @@ impl Account {
             let said = self.aws().cloudformation(region, &body);
             said.contains(&format!("<StackStatus>{status}</StackStatus>")).then_some(())
         });
+    }
+
+    /// The addresses that every name server gives for the service.
+    pub(crate) fn answers(&self) -> Vec<Ipv4Addr> {
+        let servers = self.name_servers.addresses().iter();
+        let mut answers = servers.map(|server| dns::addresses(&server.to_string(), SERVICE));
+        let first = answers.next().unwrap();
+        assert!(answers.all(|other| other == first));
+        first
     }
 
     /// Record sets and health checks, as they stand.

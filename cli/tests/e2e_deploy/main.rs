@@ -1,8 +1,11 @@
-//! `deploy` where something comes between: it is killed, refused, throttled, or finds what an earlier run has left.
+//! `deploy` where something comes between: it is killed, refused, throttled, or finds what an earlier run has left; and what a
+//! person can do with what is deployed while AWS is away.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a test's name says what it shows, its panic where it failed")]
 
 mod account;
+mod by_hand;
 mod leftovers;
+mod many;
 mod moved;
 #[path = "../../../crates/lab/tests/needs/mod.rs"]
 mod needs;

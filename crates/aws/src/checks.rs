@@ -9,8 +9,8 @@ use aws_sdk_route53::{
         ResettableElementName, builders::HealthCheckConfigBuilder,
     },
 };
-use decision::{CheckDiff, HeldCheck, HeldChecks, attempts, diff_checks, ids};
-use domain::{Config, DnsName, NativeChecks, RegionCheck};
+use decision::{CheckDiff, HeldCheck, HeldChecks, attempts, diff_checks, ids, wanted_checks};
+use domain::{Config, DnsName, NativeChecks};
 use route53::{AlarmIdentifier, AlarmSettings, CheckSettings, Children, Regions};
 
 use crate::{
@@ -52,20 +52,21 @@ impl Switch {
     /// The same, and the alarms that checks of the configuration follow.
     pub(crate) async fn checks_there(&self, config: &Config) -> Result<HeldChecks, AwsError> {
         let mut there = self.checks_held().await?;
-        for region in config.services.iter().flat_map(|service| &service.regions) {
-            let Some(RegionCheck::Metric { alarm, .. }) = &region.check else { continue };
+        let wanted = config.services.iter().flat_map(|service| wanted_checks(&config.stack, service));
+        for alarm in wanted.filter_map(|check| check.alarm) {
             let now = match self.alarms.describe(&alarm.region, &alarm.name).await? {
                 Some(found) => AlarmSettings::try_from(found).map_err(|unsupported| unsupported.to_string()),
                 None => Err("there is no such alarm of a metric".to_owned()),
             };
-            there.alarms.insert(alarm.clone(), now);
+            there.alarms.insert(alarm, now);
         }
         Ok(there)
     }
 
-    /// Makes what is missing and mends what differs; then every check is held, and as wanted.
-    pub(crate) async fn settle(&self, checks: &mut [CheckDiff]) -> Result<(), AwsError> {
-        for check in checks {
+    /// Makes what is missing and mends what differs; then every check is held, and as wanted. Those that are counted stand
+    /// before the one that counts them, which learns their ids here.
+    pub(crate) async fn settle(&self, mut checks: &mut [CheckDiff]) -> Result<(), AwsError> {
+        while let Some((check, later)) = checks.split_first_mut() {
             match &check.held {
                 None => {
                     let held = self.create_check(check).await?;
@@ -75,6 +76,10 @@ impl Switch {
                 Some(_) => {}
             }
             check.differing.clear();
+            for other in &mut *later {
+                other.wanted.counts(check);
+            }
+            checks = later;
         }
         Ok(())
     }

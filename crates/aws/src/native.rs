@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_config::retry::RetryConfig;
 use aws_sdk_route53::{Client, config};
 use decision::{Evidence, NativeHealth, Outcome};
-use domain::{CheckId, NativeChecks, PlanKind, RegionCheck, RegionName, Service, ServiceState};
+use domain::{CheckId, Child, NativeChecks, PlanKind, RegionCheck, RegionName, Service, ServiceState};
 use futures::future::join_all;
 use jiff::Timestamp;
 
@@ -33,10 +33,15 @@ impl Native {
             let health = match own {
                 // Route 53 tells nothing of a calculated check but through its children.
                 Some(RegionCheck::Calculated { children, at_least }) => {
-                    let children = children.iter().map(|child| self.recent.or_ask(child, self.health_of(child)));
-                    count(&join_all(children).await, *at_least)
+                    let given = children.iter().filter_map(|child| match child {
+                        Child::There(id) => Some(id),
+                        Child::Metric(_) | Child::Endpoint(_) => None,
+                    });
+                    let all = given.chain(checks.children.get(region).into_iter().flatten());
+                    let asked = all.map(|child| self.recent.or_ask(child, self.health_of(child)));
+                    count(&join_all(asked).await, *at_least)
                 }
-                Some(RegionCheck::Metric { .. }) | None => self.recent.or_ask(check, self.health_of(check)).await,
+                Some(RegionCheck::Metric(_)) | None => self.recent.or_ask(check, self.health_of(check)).await,
             };
             (region.clone(), health)
         });

@@ -245,16 +245,9 @@ impl<'a> Stacks<'a> {
 
     /// What goes with a stack.
     pub(crate) async fn removing(&self, stack: &str) -> Result<Vec<ResourceChange>, AwsError> {
-        let (mut changes, mut page) = (Vec::new(), None);
-        loop {
-            let asked = self.cloudformation.list_stack_resources().stack_name(stack).set_next_token(page);
-            let found = asked.send().await.map_err(failed("ListStackResources"))?;
-            changes.extend(found.stack_resource_summaries().iter().map(ResourceChange::removes));
-            page = found.next_token().map(str::to_owned);
-            if page.is_none() {
-                return Ok(changes);
-            }
-        }
+        let asked = self.cloudformation.list_stack_resources().stack_name(stack).into_paginator().items().send();
+        let found = asked.collect::<Result<Vec<_>, _>>().await.map_err(failed("ListStackResources"))?;
+        Ok(found.iter().map(ResourceChange::removes).collect())
     }
 
     /// Whether a stack holds a resource of that logical id.

@@ -214,7 +214,7 @@ pub(crate) mod tests {
 
     pub(crate) fn checks(regions: &[&str]) -> NativeChecks {
         let own = regions.iter().map(|name| (region(name), format!("own-{name}").parse().unwrap())).collect();
-        NativeChecks { own, always_unhealthy: "never".parse().unwrap() }
+        NativeChecks { own, children: [].into(), always_unhealthy: "never".parse().unwrap() }
     }
 
     pub(crate) fn zone(world: &World, checks: &NativeChecks) -> Zone {

@@ -7,13 +7,12 @@ use std::{
 };
 
 use route53::RecordType;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Backup, CheckId, ConfigError, DnsName, Endpoint, HostedZoneId, Metric, MetricsBy, Notify, Period, Policy, Probe,
-    RegionName, ReplicationLag, StackName, Vpc,
+    Backup, CheckId, ConfigError, DnsName, Endpoint, HostedZoneId, Metric, MetricsBy, NativeCheck, Notify, Period,
+    Policy, Probe, RegionCheck, RegionName, ReplicationLag, StackName, Vpc,
     place::{
         Problems,
         Segment::{Index, Key},
@@ -67,59 +66,6 @@ pub struct AliasTarget {
     pub evaluate_target_health: bool,
     /// AAAA beside A.
     pub ipv6: bool,
-}
-
-/// Route 53's own check of a region.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NativeCheck {
-    /// HTTPS rather than HTTP; with `path`.
-    pub https: bool,
-    /// TCP port.
-    pub port: u16,
-    /// The path asked for; none makes it a TCP check.
-    pub path: Option<String>,
-    /// 10 or 30 seconds (R20).
-    pub interval_s: u8,
-    /// Results in a row (R21).
-    pub threshold: u8,
-    /// What the body's first 5,120 bytes must hold (R23); with `path`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub search: Option<String>,
-    /// Where the checkers are: three of their regions or more; none named: all eight (R20).
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub checkers: Vec<RegionName>,
-}
-
-/// What a metric check is while its alarm has too little data (R26).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum InsufficientData {
-    /// Healthy.
-    Healthy,
-    /// Unhealthy.
-    Unhealthy,
-    /// What it was while there were data; a check that never had any is healthy.
-    LastKnownStatus,
-}
-
-/// Route 53's check of one region where it asks no endpoint.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RegionCheck {
-    /// Follows the data of an alarm's metric (R26).
-    Metric {
-        /// The alarm, whose settings Route 53 copies.
-        alarm: Alarm,
-        /// What the check is while there are no data.
-        insufficient_data: InsufficientData,
-    },
-    /// Counts other checks (R25).
-    Calculated {
-        /// Their ids.
-        children: Vec<CheckId>,
-        /// As many of them must be healthy.
-        at_least: u16,
-    },
 }
 
 /// One place that can serve.
@@ -388,6 +334,9 @@ impl fmt::Display for ConfigHash {
 pub struct NativeChecks {
     /// Each region's own.
     pub own: BTreeMap<RegionName, CheckId>,
+    /// Those that were made for a region's own to count, in the configuration's order.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub children: BTreeMap<RegionName, Vec<CheckId>>,
     /// Disabled and inverted (R27).
     pub always_unhealthy: CheckId,
 }

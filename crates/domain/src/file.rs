@@ -8,9 +8,13 @@ use std::{
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::Deserialize;
 
+mod check;
+
+pub(crate) use check::{CheckFile, ChildFile, OwnCheckFile, OwnCheckKind, RegionCheckFile, RegionCheckKind};
+
 use crate::{
-    AnomalyUse, CheckId, DnsName, Failback, HostedZoneId, InsufficientData, Limits, MetricsBy, Mode, NativeReturn,
-    Notify, Period, Preset, ProbeName, Rate, RegionName, Share, StackName, Statistic, TimeUnit, VerdictAs, Vpc,
+    AnomalyUse, DnsName, Failback, HostedZoneId, Limits, MetricsBy, Mode, NativeReturn, Notify, Period, Preset,
+    ProbeName, Rate, RegionName, Share, StackName, Statistic, TimeUnit, VerdictAs, Vpc,
 };
 
 /// The JSON schema of `pointsman.toml`.
@@ -142,27 +146,6 @@ pub(crate) struct PolicyFile {
     pub(crate) verify_within: Option<Period>,
 }
 
-/// Route 53's own check.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct CheckFile {
-    /// `http`, `https` or `tcp`.
-    pub(crate) kind: Kind,
-    /// TCP port.
-    pub(crate) port: u16,
-    /// The path asked for; not for `tcp`.
-    pub(crate) path: Option<String>,
-    /// `"10s"` or `"30s"`. Default 10s.
-    pub(crate) interval: Option<Period>,
-    /// Results in a row, 1 to 10. Default 3.
-    pub(crate) threshold: Option<u8>,
-    /// A text that the body's first 5,120 bytes must hold; not for `tcp`.
-    pub(crate) search: Option<String>,
-    /// Regions of Route 53's checkers, three or more. Default: all eight.
-    #[serde(default)]
-    pub(crate) checkers: Vec<RegionName>,
-}
-
 /// One place that can serve.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -200,31 +183,6 @@ pub(crate) struct RegionFile {
     pub(crate) backups: Vec<BackupFile>,
     /// Route 53's own check of this region where it asks no endpoint. Default: as the service's `check`.
     pub(crate) check: Option<RegionCheckFile>,
-}
-
-/// Route 53's own check of one region that asks no endpoint.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RegionCheckFile {
-    /// `metric` follows an alarm's data, `calculated` counts other checks.
-    pub(crate) kind: RegionCheckKind,
-    /// Of `metric`: a metric alarm, which may live in the region itself.
-    pub(crate) alarm: Option<AlarmFile>,
-    /// Of `metric`: what the check is while there are no data. Default `unhealthy` for an alarm that lives in the region,
-    /// else `last_known_status`.
-    pub(crate) insufficient_data: Option<InsufficientData>,
-    /// Of `calculated`: the ids of 1 to 255 checks that are there already.
-    pub(crate) children: Option<Vec<CheckId>>,
-    /// Of `calculated`: how many of them must be healthy. Default: all.
-    pub(crate) at_least: Option<u16>,
-}
-
-/// What such a check looks at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum RegionCheckKind {
-    Metric,
-    Calculated,
 }
 
 /// What an alias leads to.

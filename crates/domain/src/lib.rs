@@ -4,6 +4,7 @@
 
 mod anomaly;
 mod backup;
+mod check;
 mod config;
 mod event;
 mod file;
@@ -23,9 +24,10 @@ mod vpc;
 
 pub use anomaly::{Anomaly, Episode, Reason, Sign};
 pub use backup::Backup;
+pub use check::{Child, InsufficientData, MetricCheck, NativeCheck, RegionCheck};
 pub use config::{
-    Alarm, AliasTarget, Config, ConfigHash, Deployment, InsufficientData, LabExemption, NativeCheck, NativeChecks,
-    Region, RegionCheck, Service, Targets, sha256_hex,
+    Alarm, AliasTarget, Config, ConfigHash, Deployment, LabExemption, NativeChecks, Region, Service, Targets,
+    sha256_hex,
 };
 pub use event::{AuditEntry, AuditKind, ChangeEvent, EVENT_DETAIL_TYPE, EVENT_SOURCE};
 pub use file::config_schema;

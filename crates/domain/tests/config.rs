@@ -1,8 +1,8 @@
 //! `pointsman.toml`: what is accepted, what is filled in, and what each mistake is told.
 
 use domain::{
-    Config, Endpoint, Failback, LabExemption, Mode, NativeReturn, Period, ProbeKind, Service, ServiceState, StateError,
-    Statistic, TimeUnit,
+    Config, Endpoint, Failback, LabExemption, Mode, NativeReturn, Period, ProbeKind, RegionCheck, Service,
+    ServiceState, StateError, Statistic, TimeUnit,
 };
 
 const GOOD: &str = r#"control_region = "eu-north-1"
@@ -118,6 +118,26 @@ fn what_a_region_answers_and_how_it_is_checked_is_not_contradictory() {
             "name = \"us-east-1\"\ncheck = { kind = \"calculated\", children = [\"c1\", \"c2\"], at_least = 3 }",
             "service[0].region[1].check.at_least: 3 of 2 would make the check always healthy, or never",
         ),
+        (
+            "name = \"us-east-1\"",
+            "name = \"us-east-1\"\ncheck = { kind = \"calculated\", children = [{ kind = \"tcp\", port = 1, path = \"/\" }] }",
+            "pointsman.toml:15:70: service[0].region[1].check.children[0].path: has no meaning for `tcp`",
+        ),
+        (
+            "name = \"us-east-1\"",
+            "name = \"us-east-1\"\ncheck = { kind = \"calculated\", children = [\"c1\", { kind = \"https\" }] }",
+            "service[0].region[1].check.children[1]: a check that asks needs a `port`",
+        ),
+        (
+            "name = \"us-east-1\"",
+            "name = \"us-east-1\"\ncheck = { kind = \"calculated\", children = [{ kind = \"metric\", port = 1 }] }",
+            "service[0].region[1].check.children[0].port: has no meaning for this kind of check",
+        ),
+        (
+            "name = \"us-east-1\"",
+            "name = \"us-east-1\"\ncheck = { kind = \"calculated\", children = [{ kind = \"tcp\", port = 1 }, { kind = \"tcp\", port = 1 }] }",
+            "service[0].region[1].check.children[1]: duplicate check `tcp :1`",
+        ),
     ] {
         let error = wrong(from, to);
         assert!(error.contains(told), "{error}");
@@ -127,6 +147,17 @@ fn what_a_region_answers_and_how_it_is_checked_is_not_contradictory() {
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn each_mistake_names_line_and_key() {
+    let counts =
+        |child: &str| format!("name = \"us-east-1\"\ncheck = {{ kind = \"calculated\", children = [\n{child},\n] }}");
+    for (child, told) in [
+        ("{ kind = \"https\", port = 443, colour = 1 }", "pointsman.toml:16:31: unknown field `colour`"),
+        ("{ kind = \"calculated\" }", "pointsman.toml:16:10: unknown variant `calculated`, expected one of `http`"),
+        ("\"no id\"", "pointsman.toml:16:1: `no id` is not a health check id"),
+        ("1", "pointsman.toml:16:1: invalid type: integer `1`, expected the id of a health check, or a table"),
+    ] {
+        let error = wrong("name = \"us-east-1\"", &counts(child));
+        assert!(error.contains(told), "{error}");
+    }
     for (from, to, told) in [
         ("[[service]]", "colour = 1\n[[service]]", "pointsman.toml:4:1: unknown field `colour`"),
         ("kind = \"https\"", "kind = \"carrier-pigeon\"", "pointsman.toml:20:8: unknown variant `carrier-pigeon`"),
@@ -336,6 +367,27 @@ replication_lag = [
     assert_eq!(lags[1].to_string(), told);
     assert_eq!(lags[0].metric.region.as_str(), "us-east-1", "where it speaks of, unless it says otherwise");
     let json = serde_json::to_string(&config).unwrap();
+    assert_eq!(serde_json::from_str::<Config>(&json).unwrap(), config);
+}
+
+/// As the functions read it, whoever wrote it.
+#[test]
+fn what_a_calculated_check_counts_survives_json() {
+    let check = r#"name = "us-east-1"
+check = { kind = "calculated", at_least = 2, children = [
+    "c1",
+    { kind = "https", port = 443, path = "/deep", search = "ok" },
+    { kind = "tcp", port = 5432 },
+    { kind = "metric", alarm = { region = "us-east-1", name = "errors" } },
+] }"#;
+    let config = Config::parse("pointsman.toml", &GOOD.replacen("name = \"us-east-1\"", check, 1)).unwrap();
+    let Some(RegionCheck::Calculated { children, at_least: 2 }) = &config.services[0].regions[1].check else {
+        panic!("{config:?}")
+    };
+    let told: Vec<_> = children.iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["c1", "https :443/deep", "tcp :5432", "metric of errors in us-east-1"]);
+    let json = serde_json::to_string(&config).unwrap();
+    assert!(json.contains(r#""calculated":{"children":["c1",{"#), "{json}");
     assert_eq!(serde_json::from_str::<Config>(&json).unwrap(), config);
 }
 

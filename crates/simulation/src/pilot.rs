@@ -53,6 +53,7 @@ impl Pilot {
         };
         let checks = NativeChecks {
             own: service.regions.iter().map(own).collect(),
+            children: [].into(),
             always_unhealthy: "never".parse().expect("`never` is an identifier"),
         };
         let state = ServiceState::new(&service);

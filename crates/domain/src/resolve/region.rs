@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use route53::limits::{self, CLOUDFRONT};
+use route53::limits::CLOUDFRONT;
 
 use super::data::{self, Whose};
 use crate::{
-    Alarm, AliasTarget, Endpoint, InsufficientData, Region, RegionCheck, RegionName, Targets,
-    file::{AlarmFile, AliasFile, RegionCheckFile, RegionCheckKind, RegionFile},
+    Alarm, AliasTarget, Endpoint, Region, RegionName, Targets,
+    file::{AlarmFile, AliasFile, RegionFile},
     place::{
         Problems,
         Segment::{self, Index, Key},
@@ -95,57 +95,13 @@ impl RegionFile {
 }
 
 impl AlarmFile {
-    fn resolve(self, path: &[Segment], problems: &mut Problems) -> Option<Alarm> {
+    pub(super) fn resolve(self, path: &[Segment], problems: &mut Problems) -> Option<Alarm> {
         let Self { region, name } = self;
         if !(1..=255).contains(&name.chars().count()) {
             problems.add(&at(path, &[Key("name")]), "an alarm's name has 1 to 255 characters");
             return None;
         }
         Some(Alarm { region, name })
-    }
-}
-
-impl RegionCheckFile {
-    fn resolve(self, region: &RegionName, path: &[Segment], problems: &mut Problems) -> Option<RegionCheck> {
-        let Self { kind, alarm, insufficient_data, children, at_least } = self;
-        let given = [
-            ("alarm", alarm.is_some(), RegionCheckKind::Metric),
-            ("insufficient_data", insufficient_data.is_some(), RegionCheckKind::Metric),
-            ("children", children.is_some(), RegionCheckKind::Calculated),
-            ("at_least", at_least.is_some(), RegionCheckKind::Calculated),
-        ];
-        for (key, _, _) in given.into_iter().filter(|(_, given, of)| *given && *of != kind) {
-            problems.add(&at(path, &[Key(key)]), "has no meaning for this kind of check");
-        }
-        match kind {
-            RegionCheckKind::Metric => {
-                let Some(alarm) = alarm else {
-                    problems.add(path, "a `metric` check needs an `alarm`");
-                    return None;
-                };
-                let alarm = alarm.resolve(&at(path, &[Key("alarm")]), problems)?;
-                // A region that is gone sends no data, and its last known status would be healthy for ever.
-                let by_default = if alarm.region == *region {
-                    InsufficientData::Unhealthy
-                } else {
-                    InsufficientData::LastKnownStatus
-                };
-                Some(RegionCheck::Metric { alarm, insufficient_data: insufficient_data.unwrap_or(by_default) })
-            }
-            RegionCheckKind::Calculated => {
-                let children = children.unwrap_or_default();
-                let all = u16::try_from(children.len()).unwrap_or(u16::MAX);
-                let at_least = at_least.unwrap_or(all);
-                if !(1..=limits::CHILDREN).contains(&children.len()) {
-                    problems.add(path, format!("a `calculated` check has 1 to {} `children`", limits::CHILDREN));
-                } else if !(1..=all).contains(&at_least) {
-                    let why = format!("{at_least} of {all} would make the check always healthy, or never");
-                    problems.add(&at(path, &[Key("at_least")]), why);
-                }
-                problems.unique(&at(path, &[Key("children")]), "check", &children, None);
-                Some(RegionCheck::Calculated { children, at_least })
-            }
-        }
     }
 }
 

@@ -58,6 +58,18 @@ fn another_cloud_s_check_costs_more() {
     assert_eq!(amount(&elsewhere, "Route 53: health checks"), "7.75", "0.50, 2.50 and 4.75");
 }
 
+#[test]
+fn the_checks_that_a_calculated_one_counts_cost_too() {
+    let children = "{ kind = \"https\", port = 443 }, { kind = \"tcp\", port = 5432, interval = \"30s\" }, \"c1\"";
+    let check = format!("name = \"us-east-1\", check = {{ kind = \"calculated\", children = [{children}] }}");
+    let counting = of(&config(&CONFIG.replace("name = \"us-east-1\"", &check)));
+    assert_eq!(
+        amount(&counting, "Route 53: health checks"),
+        "6.50",
+        "0.50 and 2.50; 0.50, 2.50, 0.50 and one that is there"
+    );
+}
+
 /// design.md: for about $25 a month, Route 53's checks apart.
 #[test]
 fn one_service_with_the_defaults_costs_no_more_than_25_dollars() {

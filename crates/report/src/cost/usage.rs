@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use domain::{AnomalyUse, Config, NativeCheck, ProbeKind, Region, Service};
+use domain::{AnomalyUse, Child, Config, NativeCheck, ProbeKind, Region, RegionCheck, Service};
 
 use super::{
     KEEP_ALIVE_S,
@@ -73,18 +73,40 @@ pub(super) struct Checks {
 
 impl Checks {
     pub(super) fn of(service: &Service, prices: &Route53) -> Self {
-        let NativeCheck { https, interval_s, .. } = service.check;
-        let fast = interval_s == 10;
-        let options = f64::from(u8::from(https) + u8::from(fast) + u8::from(service.check.search.is_some()));
-        let asking: Vec<_> = service.regions.iter().filter(|region| region.check.is_none()).collect();
-        let aws = asking.iter().filter(|region| is_aws(region)).count();
-        let elsewhere = asking.len() - aws;
-        // The one that is always unhealthy, metric and calculated ones have no option and ask nobody.
-        let without_options = service.regions.len() - asking.len() + 1;
-        let dollars = without_options as f64 * prices.check_aws
-            + aws as f64 * (prices.check_aws + options * prices.option_aws)
-            + elsewhere as f64 * (prices.check_elsewhere + options * prices.option_elsewhere);
-        Self { aws: aws + without_options, elsewhere, https, fast, dollars }
+        // Always unhealthy.
+        let mut all = Self::plain(prices);
+        for region in &service.regions {
+            let asking = |check| Self::asking(check, region, prices);
+            all = all.and(match &region.check {
+                None => asking(&service.check),
+                Some(RegionCheck::Metric(_)) => Self::plain(prices),
+                Some(RegionCheck::Calculated { children, .. }) => {
+                    children.iter().fold(Self::plain(prices), |counted, child| match child {
+                        // Somebody pays for it already.
+                        Child::There(_) => counted,
+                        Child::Metric(_) => counted.and(Self::plain(prices)),
+                        Child::Endpoint(check) => counted.and(asking(check)),
+                    })
+                }
+            });
+        }
+        all
+    }
+
+    /// One that asks nobody, and so has no option.
+    fn plain(prices: &Route53) -> Self {
+        Self { aws: 1, dollars: prices.check_aws, ..Self::default() }
+    }
+
+    fn asking(check: &NativeCheck, region: &Region, prices: &Route53) -> Self {
+        let NativeCheck { https, interval_s, search, .. } = check;
+        let fast = *interval_s == 10;
+        let options = f64::from(u8::from(*https) + u8::from(fast) + u8::from(search.is_some()));
+        let aws = is_aws(region);
+        let (one, option) =
+            if aws { (prices.check_aws, prices.option_aws) } else { (prices.check_elsewhere, prices.option_elsewhere) };
+        let (aws, elsewhere) = (usize::from(aws), usize::from(!aws));
+        Self { aws, elsewhere, https: *https, fast, dollars: one + options * option }
     }
 
     pub(super) fn and(self, other: Self) -> Self {
