@@ -11,7 +11,7 @@ use owo_colors::OwoColorize;
 use serde::Serialize;
 
 use crate::{args::Output, error::CliError};
-pub(crate) use regions::Regions;
+pub(crate) use regions::{Regions, Thing};
 
 /// Decides what goes where. `anstream` takes colours out where they are not wanted.
 #[derive(Debug, Clone, Copy)]

@@ -58,11 +58,8 @@ pub(crate) async fn run(global: &Global, args: &args::Deploy, printer: &Printer)
     }
     confirm(args.yes || !preview.is_needed(), "Go on?", printer)?;
     let all = config.observers.iter().chain([&config.control_region]).cloned().collect::<BTreeSet<_>>();
-    let lengths = all.into_iter().map(|region| {
-        let changes = preview.changes_in(&region);
-        (region, changes)
-    });
-    let regions = printer.regions(lengths);
+    let changing = preview.changing().map(|(stack, change)| said::thing(&stack.region, &stack.stack, &change.resource));
+    let regions = printer.regions(all, changing.collect());
     let work = async {
         let progress = |progress| said::show_regions(&regions, &progress);
         Ok(aws::deploy(session, names, config, &release, Some(&preview), &progress).await?)

@@ -1,31 +1,38 @@
 //! A bar a region.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, PoisonError},
+};
 
 use domain::RegionName;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::Printer;
 
+/// Something to be done in a region, by its name there.
+pub(crate) type Thing = (RegionName, String);
+
 /// How far each region has come; where there is no terminal, lines.
 pub(crate) struct Regions {
     all: MultiProgress,
     bars: BTreeMap<RegionName, ProgressBar>,
+    to_come: Mutex<BTreeSet<Thing>>,
 }
 
 impl Printer {
     /// A bar a region, as long as there are things to be done in it.
-    pub(crate) fn regions(self, lengths: impl IntoIterator<Item = (RegionName, usize)>) -> Regions {
+    pub(crate) fn regions(self, regions: impl IntoIterator<Item = RegionName>, things: BTreeSet<Thing>) -> Regions {
         let all = MultiProgress::new();
-        let lengths = lengths.into_iter().filter(|_| self.progress);
-        let bars = lengths.map(|(region, length)| {
+        let bars = regions.into_iter().filter(|_| self.progress).map(|region| {
             let style = ProgressStyle::with_template("{prefix:<16} {bar:16} {pos:>3}/{len:<3} {wide_msg}")
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
+            let length = things.iter().filter(|(there, _)| *there == region).count();
             let bar = all.add(ProgressBar::new(length as u64).with_style(style).with_prefix(region.to_string()));
             bar.tick();
             (region, bar)
         });
-        Regions { bars: bars.collect(), all }
+        Regions { bars: bars.collect(), all, to_come: Mutex::new(things) }
     }
 }
 
@@ -37,9 +44,10 @@ impl Regions {
         }
     }
 
-    /// One thing more is done in a region.
-    pub(crate) fn step(&self, region: &RegionName) {
-        if let Some(bar) = self.bars.get(region) {
+    /// A thing is done. It counts once, whatever becomes of it on the way back, and only where it was to be done.
+    pub(crate) fn step(&self, thing: &Thing) {
+        let counts = self.to_come.lock().unwrap_or_else(PoisonError::into_inner).remove(thing);
+        if let Some(bar) = self.bars.get(&thing.0).filter(|_| counts) {
             bar.inc(1);
         }
     }

@@ -11,7 +11,9 @@ use crate::{
     support::{
         aws::{CONTROL_REGION, OBSERVERS},
         program::Finished,
-        seconds, until,
+        seconds,
+        terminal::Terminal,
+        until,
     },
 };
 
@@ -148,4 +150,41 @@ fn a_way_back_that_is_refused_says_what_is_left() {
     account.fail("");
     account.run(&["destroy", "--yes"]).exits(0);
     assert!(config_keys(&account).is_empty());
+}
+
+/// Somebody has put what is no zip where the next code has to lie, in one region.
+#[test]
+fn why_a_resource_fails_is_read_at_once_on_a_terminal_and_stays() {
+    let account = Account::empty(Kind::Ministack, 17);
+    account.deploy(&["--yes"]).exits(0);
+    let artifacts = other_code(&account);
+    let with = ["deploy", "--yes", "--artifacts", artifacts.to_str().unwrap()];
+    account.run(&with).exits(0);
+    let broken = OBSERVERS[1];
+    let key = account.aws().parameter(broken, OBSERVER, "CodeKey").unwrap();
+    account.deploy(&["--yes"]).exits(0);
+    account.aws().artifact("PUT", broken, &key, b"no zip");
+
+    let terminal = Terminal::of(account.command(&with));
+    let shown = terminal.shows();
+    assert_eq!(terminal.status.code(), Some(6), "{shown}");
+    let failed = format!("{broken} {OBSERVER} Checker: UPDATE_FAILED: ");
+    let in_order = [&failed, "a region failed: the others are brought back", "error: failed in ", "hint: "];
+    let places = in_order.map(|text| shown.find(text).unwrap_or_else(|| panic!("`{text}` does not stay: {shown}")));
+    assert!(places.is_sorted(), "{shown}");
+    let line = shown.lines().find(|line| line.starts_with(&failed)).unwrap();
+    assert!(line.contains("Could not unzip uploaded file."), "{line}");
+    assert!(!shown.contains(is_of_a_bar), "bars are gone in the end: {shown}");
+    let bars = terminal.screens.iter().flat_map(|screen| screen.lines()).filter(|line| line.contains(is_of_a_bar));
+    let counts = bars.flat_map(str::split_whitespace).filter_map(|word| {
+        let (done, all) = word.split_once('/')?;
+        Some((done.parse::<u32>().ok()?, all.parse::<u32>().ok()?))
+    });
+    let counts: Vec<_> = counts.collect();
+    assert!(counts.contains(&(3, 3)), "a region was done: {counts:?}");
+    assert!(counts.iter().all(|(done, all)| done <= all), "what goes back is not counted again: {counts:?}");
+}
+
+fn is_of_a_bar(character: char) -> bool {
+    matches!(character, '█' | '░')
 }

@@ -10,6 +10,7 @@ pub(crate) mod lab;
 pub(crate) mod policy;
 pub(crate) mod program;
 pub(crate) mod rehearsal;
+pub(crate) mod terminal;
 pub(crate) mod traces;
 
 use std::{

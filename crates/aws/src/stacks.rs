@@ -28,7 +28,7 @@ pub enum StackError {
     #[error(transparent)]
     Aws(#[from] AwsError),
     /// It ended in a failure.
-    #[error("stack {stack} in {region} ended as {status}: {}", .reasons.join("; "))]
+    #[error("ended as {status}: {}", .reasons.join("; "))]
     Failed {
         /// Where.
         region: RegionName,

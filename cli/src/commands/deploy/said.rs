@@ -3,7 +3,9 @@
 use aws::{Applied, Preview, Progress, Records, StackAction};
 use domain::RegionName;
 
-use crate::printer::{Activity, Regions};
+use owo_colors::OwoColorize;
+
+use crate::printer::{Activity, Regions, Thing};
 
 /// What has just been done, in words.
 struct Said {
@@ -12,15 +14,37 @@ struct Said {
     text: String,
     /// The same beside the region's name, without a stack's.
     short: String,
-    /// Whether it is worth a line that stays.
-    stays: bool,
-    /// Whether it is one of the things that a region's bar counts.
-    counts: bool,
+    weight: Weight,
+    /// What is done by it, for a region's bar to count.
+    done: Option<Thing>,
+}
+
+/// How long it is shown, and how loudly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Weight {
+    Passes,
+    Stays,
+    /// Stays too, and is what is looked for among all that does.
+    Fails,
+}
+
+/// A resource as bars count it.
+pub(super) fn thing(region: &RegionName, stack: &str, resource: &str) -> Thing {
+    (region.clone(), format!("{stack} {resource}"))
 }
 
 impl Said {
     fn stays(text: String) -> Self {
-        Self { region: None, short: String::new(), text, stays: true, counts: false }
+        Self { region: None, short: String::new(), text, weight: Weight::Stays, done: None }
+    }
+
+    /// The line that stays of it.
+    fn line(&self) -> Option<String> {
+        match self.weight {
+            Weight::Passes => None,
+            Weight::Stays => Some(self.text.clone()),
+            Weight::Fails => Some(self.text.red().to_string()),
+        }
     }
 
     fn of(progress: &Progress) -> Self {
@@ -32,9 +56,11 @@ impl Said {
                     Some(reason) if failed => format!("{text}: {reason}"),
                     _ => text,
                 };
-                let counts = event.status.ends_with("_COMPLETE") && event.resource != event.stack;
+                let done = event.status.ends_with("_COMPLETE");
+                let done = done.then(|| thing(&event.region, &event.stack, &event.resource));
                 let short = format!("{}: {}", event.resource, event.status);
-                Self { region: Some(event.region.clone()), text, short, stays: failed, counts }
+                let weight = if failed { Weight::Fails } else { Weight::Passes };
+                Self { region: Some(event.region.clone()), text, short, weight, done }
             }
             Progress::Recovery { region, stack, recovery } => Self::stays(format!("{region} {stack}: {recovery}")),
             Progress::GoesBack => {
@@ -67,20 +93,23 @@ impl Said {
 /// Shows what a deployment has just done.
 pub(crate) fn show(activity: &Activity, progress: &Progress) {
     let said = Said::of(progress);
-    if said.stays { activity.done(&said.text) } else { activity.doing(&said.text) }
+    match said.line() {
+        Some(line) => activity.done(&line),
+        None => activity.doing(&said.text),
+    }
 }
 
 /// The same with a bar a region.
 pub(super) fn show_regions(regions: &Regions, progress: &Progress) {
     let said = Said::of(progress);
-    if said.stays {
-        regions.line(&said.text);
+    if let Some(line) = said.line() {
+        regions.line(&line);
     }
     if let Some(region) = &said.region {
         regions.doing(region, &said.short);
-        if said.counts {
-            regions.step(region);
-        }
+    }
+    if let Some(done) = &said.done {
+        regions.step(done);
     }
 }
 

@@ -70,10 +70,9 @@ impl Preview {
         same.any(|stack| stack.action == StackAction::Leave && stack.recovery.is_none())
     }
 
-    /// How many resources of a region change.
-    #[must_use]
-    pub fn changes_in(&self, region: &RegionName) -> usize {
-        self.stacks.iter().filter(|stack| stack.region == *region).map(|stack| stack.changes.len()).sum()
+    /// The resources that change, each with its stack.
+    pub fn changing(&self) -> impl Iterator<Item = (&StackPreview, &ResourceChange)> {
+        self.stacks.iter().flat_map(|stack| stack.changes.iter().map(move |change| (stack, change)))
     }
 }
 
