@@ -43,6 +43,7 @@ fn records_are_planned_adopted_and_mended(emulator: Emulator) {
     a_check_that_was_deleted_is_made_anew(&lab);
     a_failed_over_state_is_no_drift(&lab);
     too_much_of_a_zone_is_refused(&lab);
+    what_has_weights_is_switched_by_them(&lab);
 }
 
 impl Lab {
@@ -395,4 +396,30 @@ fn refused_unless_forced(lab: &Lab, config: &Path) {
     refused.says(&["7 of the 22 record sets", "hint: a rule can be overridden", "--force CODE"]);
     lab.dns(&["apply", "--yes", "--config", config, "--force", "zone_share"]).exits(0);
     lab.dns(&["plan", "--config", config]).exits(0);
+}
+
+fn what_has_weights_is_switched_by_them(lab: &Lab) {
+    let config = fs::read_to_string(lab.text("/config")).unwrap();
+    let weighted = config.replacen("ttl = ", "routing = \"weighted\"\nttl = ", 1);
+    let config = lab.write("weighted.toml", &weighted);
+    let with = ["--config", config.to_str().unwrap()];
+    let plan = lab.dns(&[&["plan"], &with[..]].concat()).exits(5).json();
+    assert_eq!(changed(&plan), [pair(&format!("{}. A", lab.service()), "change")], "{plan:#}");
+    lab.dns(&[&["apply", "--yes"], &with[..]].concat()).exits(0).says(&[&format!("{OTHER}, weight 100: ")]);
+    assert_eq!(lab.answering(), Some(OTHER), "it stays failed over");
+    let artifacts = lab.artifacts().display().to_string();
+    lab.run(&[&["deploy", "--yes", "--artifacts", &artifacts], &with[..]].concat()).exits(0);
+
+    until("every region to be up for long", seconds(60), || {
+        let status = lab.run(&[&["status", "--explain", "--output", "json"], &with[..]].concat());
+        (status.code() == Some(0) && up_for_long(&status.json()[0])).then_some(())
+    });
+    lab.run(&[&["failover", "--to", FIRST, "--reason", "test", "--yes"], &with[..]].concat()).exits(0);
+    assert_eq!(lab.answering(), Some(FIRST));
+    let plan = lab.dns(&[&["plan"], &with[..]].concat()).exits(0).json();
+    let records = plan["changes"].as_array().unwrap().iter().find(|change| change["type"] == "A").unwrap();
+    let weights = records["before"].as_array().unwrap().iter().map(|set| (&set["SetIdentifier"], &set["Weight"]));
+    let mut weights: Vec<_> = weights.map(|(id, weight)| (id.as_str().unwrap(), weight.as_u64().unwrap())).collect();
+    weights.sort_unstable();
+    assert_eq!(weights, [(FIRST, 100), (OTHER, 0)]);
 }

@@ -1,12 +1,14 @@
-//! Slots as record sets: failover pairs, nested where there are more than two regions, and the fence beside them.
+//! Slots as record sets: failover pairs, nested where there are more than two regions, or weights; and the fence beside them.
 
 use std::collections::BTreeSet;
 
-use domain::{Arming, CheckId, DnsName, NativeChecks, Plan, Region, RegionName, Service, Slot};
+use domain::{Arming, CheckId, DnsName, NativeChecks, Plan, Region, RegionName, RoutingPolicy, Service, Slot};
 use route53::{Action, Change, Name, RecordSet, RecordType, Role, Routing, Target};
 
 /// The fence's TTL: nobody caches what tells the newest plan.
 const FENCE_TTL: u32 = 1;
+/// Of the one set that has any: how much is no matter.
+const ALL_WEIGHT: u8 = 100;
 
 /// Why slots can't be written as record sets: the deployment does not match the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,27 +30,32 @@ pub fn record_sets(service: &Service, slots: &[Slot], checks: &NativeChecks) -> 
         for (level, slot) in slots.iter().enumerate() {
             let region =
                 service.region(&slot.region).ok_or_else(|| RecordsError::UnknownRegion(slot.region.clone()))?;
-            let set = |level, role, target, check: Option<&CheckId>| RecordSet {
+            let set = |level, routing, target, check: Option<&CheckId>| RecordSet {
                 name: level_name(service, level),
                 kind,
-                routing: Routing::Failover { id: role_id(role).into(), role },
+                routing,
                 target,
                 health_check: check.map(|check| check.as_str().into()),
             };
             let target = target_of(service, region, kind);
             let check = Some(check(slot, checks)?);
-            if level == last {
-                sets.push(set(level.saturating_sub(1), Role::Secondary, target, check));
+            if service.routing == RoutingPolicy::Weighted {
+                let weight = if level == 0 { ALL_WEIGHT } else { 0 };
+                sets.push(set(0, Routing::Weighted { id: region.name.as_str().into(), weight }, target, check));
                 continue;
             }
-            sets.push(set(level, Role::Primary, target, check));
+            if level == last {
+                sets.push(set(level.saturating_sub(1), pair(Role::Secondary), target, check));
+                continue;
+            }
+            sets.push(set(level, pair(Role::Primary), target, check));
             if level + 1 < last {
                 let below = Target::Alias {
                     zone: service.hosted_zone.to_string(),
                     name: level_name(service, level + 1),
                     evaluate_target_health: true,
                 };
-                sets.push(set(level, Role::Secondary, below, None));
+                sets.push(set(level, pair(Role::Secondary), below, None));
             }
         }
     }
@@ -102,20 +109,26 @@ pub fn fence_in(service: &Service, sets: &[RecordSet]) -> Option<String> {
     }
 }
 
-/// The slots that a zone's record sets stand for, `None` when they are not ours: by hand, without the state.
+/// The slots that a zone's record sets stand for, `None` when they are not ours: by hand, without the state. All types must
+/// stand for the same.
 #[must_use]
 pub fn slots_in(service: &Service, sets: &[RecordSet], checks: &NativeChecks) -> Option<Vec<Slot>> {
-    let kind = service.regions.iter().flat_map(|region| region.targets.record_types()).next()?;
+    let is_there = |kind: &RecordType| sets.iter().any(|set| set.name == level_name(service, 0) && set.kind == *kind);
+    let kinds: BTreeSet<_> = service.regions.iter().flat_map(|region| region.targets.record_types()).collect();
+    let mut all = kinds.into_iter().filter(is_there).map(|kind| slots_of(service, sets, checks, kind));
+    let slots = all.next()??;
+    all.all(|others| others.as_ref() == Some(&slots)).then_some(slots)
+}
+
+fn slots_of(service: &Service, sets: &[RecordSet], checks: &NativeChecks, kind: RecordType) -> Option<Vec<Slot>> {
     let mut slots = Vec::new();
     let levels = service.regions.len() - 1;
     for level in 0..levels {
         let roles: &[Role] = if level + 1 == levels { &[Role::Primary, Role::Secondary] } else { &[Role::Primary] };
         for role in roles {
-            let found = sets.iter().find(|set| {
-                set.name == level_name(service, level)
-                    && set.kind == kind
-                    && matches!(&set.routing, Routing::Failover { role: r, .. } if r == role)
-            })?;
+            let is_it =
+                |set: &&RecordSet| set.name == level_name(service, level) && set.kind == kind && plays(set, *role);
+            let found = sets.iter().find(is_it)?;
             let region = region_of(service, found)?;
             let unhealthy = found.health_check.as_ref().is_some_and(|c| c.as_str() == checks.always_unhealthy.as_str());
             let arming = if unhealthy { Arming::AlwaysUnhealthy } else { Arming::Own };
@@ -171,10 +184,20 @@ fn values(region: &Region, kind: RecordType) -> Vec<String> {
     }
 }
 
-const fn role_id(role: Role) -> &'static str {
-    match role {
+fn pair(role: Role) -> Routing {
+    let id = match role {
         Role::Primary => "primary",
         Role::Secondary => "secondary",
+    };
+    Routing::Failover { id: id.into(), role }
+}
+
+/// Whether a set is answered first, or stands by: by its role in a pair, or by having any weight (R8).
+fn plays(set: &RecordSet, role: Role) -> bool {
+    match &set.routing {
+        Routing::Failover { role: its, .. } => *its == role,
+        Routing::Weighted { weight, .. } => (*weight > 0) == (role == Role::Primary),
+        Routing::Simple => false,
     }
 }
 
@@ -225,6 +248,13 @@ pub(crate) mod tests {
         Zone::new("example.com".parse().unwrap(), []).apply(&batch).unwrap()
     }
 
+    /// Its two regions are told apart by their weights.
+    fn weighted() -> World {
+        let mut world = World::of("", &REGIONS[..2]);
+        world.config.services[0].routing = RoutingPolicy::Weighted;
+        world
+    }
+
     /// The region that the zone answers with while these are healthy.
     pub(crate) fn answers(zone: &Zone, world: &World, healthy: &[&str]) -> String {
         let service = &world.service().name;
@@ -255,6 +285,22 @@ pub(crate) mod tests {
             }
             assert_eq!(answers(&zone, &world, &[]), regions[0], "R5: none healthy is the primary");
         }
+    }
+
+    #[test]
+    fn weights_answer_as_a_pair_does() {
+        let regions = &REGIONS[..2];
+        let (world, checks) = (weighted(), checks(regions));
+        let before = zone(&world, &checks);
+        assert!(before.sets().all(|set| !matches!(set.routing, Routing::Failover { .. })));
+        let answered =
+            |zone: &Zone| [regions, &regions[..1], &regions[1..], &[]].map(|healthy| answers(zone, &world, healthy));
+        assert_eq!(answered(&before), ["us-east-1", "us-east-1", "eu-west-1", "us-east-1"]);
+        let plan = plan(&world, "eu-west-1");
+        let after = before.apply(&change_batch(world.service(), &plan, &checks).unwrap()).unwrap();
+        assert_eq!(answered(&after), ["eu-west-1", "us-east-1", "eu-west-1", "eu-west-1"]);
+        let sets: Vec<_> = after.sets().cloned().collect();
+        assert_eq!(slots_in(world.service(), &sets, &checks).as_deref(), Some(plan.slots()));
     }
 
     #[test]
@@ -318,8 +364,9 @@ pub(crate) mod tests {
             order in Just(REGIONS.to_vec()).prop_shuffle(),
             count in 2..=REGIONS.len(),
             left in any::<[bool; 4]>(),
+            by_weight in any::<bool>(),
         ) {
-            let world = World::of("", &REGIONS[..count]);
+            let world = if by_weight && count == 2 { weighted() } else { World::of("", &REGIONS[..count]) };
             let checks = checks(&REGIONS[..count]);
             let kept = order.iter().filter(|name| REGIONS[..count].contains(name));
             let arming = |left: bool| if left { Arming::AlwaysUnhealthy } else { Arming::Own };

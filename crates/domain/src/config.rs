@@ -7,6 +7,7 @@ use std::{
 };
 
 use route53::RecordType;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -124,6 +125,9 @@ pub struct Service {
     pub hosted_zone: HostedZoneId,
     /// The record sets' TTL in seconds.
     pub ttl_s: u32,
+    /// How its record sets say which region is answered.
+    #[serde(default, skip_serializing_if = "RoutingPolicy::is_default")]
+    pub routing: RoutingPolicy,
     /// How it is watched and moved.
     pub policy: Policy,
     /// In order of preference; at least two.
@@ -132,6 +136,23 @@ pub struct Service {
     pub probes: Vec<Probe>,
     /// Route 53's own check of each region that has none of its own.
     pub check: NativeCheck,
+}
+
+/// How record sets say which region is answered, in Route 53's words.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RoutingPolicy {
+    /// Failover pairs, one below the other where there are more than two regions.
+    #[default]
+    Failover,
+    /// Of two regions: one has all the weight, the other none, and is answered when the first is unhealthy (R8).
+    Weighted,
+}
+
+impl RoutingPolicy {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Service {

@@ -14,7 +14,7 @@ pub(crate) use check::{CheckFile, ChildFile, OwnCheckFile, OwnCheckKind, RegionC
 
 use crate::{
     AnomalyUse, DnsName, Failback, HostedZoneId, Limits, MetricsBy, Mode, NativeReturn, Notify, Period, Preset,
-    ProbeName, Rate, RegionName, Share, StackName, Statistic, TimeUnit, VerdictAs, Vpc,
+    ProbeName, Rate, RegionName, RoutingPolicy, Share, StackName, Statistic, TimeUnit, VerdictAs, Vpc,
 };
 
 /// The JSON schema of `pointsman.toml`.
@@ -82,6 +82,9 @@ pub(crate) struct ServiceFile {
     pub(crate) hosted_zone: HostedZoneId,
     /// The record sets' TTL. Default 20s.
     pub(crate) ttl: Option<Period>,
+    /// `failover` pairs of record sets, or `weighted` ones of two regions. Default `failover`.
+    #[serde(default)]
+    pub(crate) routing: RoutingPolicy,
     /// How it is watched and moved.
     #[serde(default)]
     pub(crate) policy: PolicyFile,

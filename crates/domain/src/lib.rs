@@ -26,8 +26,8 @@ pub use anomaly::{Anomaly, Episode, Reason, Sign};
 pub use backup::Backup;
 pub use check::{Child, InsufficientData, MetricCheck, NativeCheck, RegionCheck};
 pub use config::{
-    Alarm, AliasTarget, Config, ConfigHash, Deployment, LabExemption, NativeChecks, Region, Service, Targets,
-    sha256_hex,
+    Alarm, AliasTarget, Config, ConfigHash, Deployment, LabExemption, NativeChecks, Region, RoutingPolicy, Service,
+    Targets, sha256_hex,
 };
 pub use event::{AuditEntry, AuditKind, ChangeEvent, EVENT_DETAIL_TYPE, EVENT_SOURCE};
 pub use file::config_schema;

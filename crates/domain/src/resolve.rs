@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::{
     Config, DnsName, Endpoint, Failback, HttpProbe, LabExemption, Mode, NativeReturn, Period, Policy, Preset, Probe,
-    ProbeKind, Region, RegionName, Scheme, Service, Share, VerdictAs,
+    ProbeKind, Region, RegionName, RoutingPolicy, Scheme, Service, Share, VerdictAs,
     file::{ConfigFile, Kind, LabFile, PolicyFile, ProbeFile, ServiceFile},
     place::{
         self, ConfigError, Problems,
@@ -122,6 +122,10 @@ impl ServiceFile {
         if ttl.subsec_nanos() != 0 || ttl.as_secs() == 0 {
             problems.add(&at(path, &[Key("ttl")]), "a TTL is a whole number of seconds, one or more");
         }
+        if self.routing == RoutingPolicy::Weighted && self.region.len() > 2 {
+            let why = "`weighted` is for two regions: of more, Route 53 would share the traffic out among those without weight";
+            problems.add(&at(path, &[Key("routing")]), why);
+        }
         let policy = self.policy.resolve(&at(path, &[Key("policy")]), observers, Period(ttl), problems);
         let names: Vec<_> = self.region.iter().map(|region| region.name.clone()).collect();
         let mut regions = Vec::new();
@@ -146,6 +150,7 @@ impl ServiceFile {
             name: self.name,
             hosted_zone: self.hosted_zone,
             ttl_s: u32::try_from(ttl.as_secs()).unwrap_or(u32::MAX),
+            routing: self.routing,
             policy,
             regions,
             probes,

@@ -1,8 +1,8 @@
 //! `pointsman.toml`: what is accepted, what is filled in, and what each mistake is told.
 
 use domain::{
-    Config, Endpoint, Failback, LabExemption, Mode, NativeReturn, Period, ProbeKind, RegionCheck, Service,
-    ServiceState, StateError, Statistic, TimeUnit,
+    Config, Endpoint, Failback, LabExemption, Mode, NativeReturn, Period, ProbeKind, RegionCheck, RoutingPolicy,
+    Service, ServiceState, StateError, Statistic, TimeUnit,
 };
 
 const GOOD: &str = r#"control_region = "eu-north-1"
@@ -41,7 +41,7 @@ fn wrong(from: &str, to: &str) -> String {
 #[test]
 fn defaults_are_filled_in() {
     let config = good();
-    let Service { policy, regions, probes, check, ttl_s, hosted_zone, .. } = &config.services[0];
+    let Service { policy, regions, probes, check, ttl_s, hosted_zone, routing, .. } = &config.services[0];
     assert_eq!(config.stack.as_str(), "pointsman");
     assert_eq!((policy.interval, policy.down_after, policy.up_after), (Period::seconds(3), 4, 20));
     assert_eq!((policy.timeout, policy.stale_after), (Period::millis(2_400), Period::seconds(45)));
@@ -50,7 +50,7 @@ fn defaults_are_filled_in() {
         (policy.mode, policy.failback, policy.native_return),
         (Mode::Auto, Failback::Manual, NativeReturn::Forbid)
     );
-    assert_eq!((*ttl_s, hosted_zone.as_str()), (20, "Z1"));
+    assert_eq!((*ttl_s, hosted_zone.as_str(), *routing), (20, "Z1", RoutingPolicy::Failover));
     assert_eq!(regions[0].endpoint, Endpoint::Address("52.95.110.1".parse().unwrap()));
     assert_eq!(regions[1].endpoint, Endpoint::Name("use1.example.com".parse().unwrap()));
     assert_eq!((check.https, check.port, check.path.as_deref()), (true, 443, Some("/health")));
@@ -160,6 +160,11 @@ fn each_mistake_names_line_and_key() {
     }
     for (from, to, told) in [
         ("[[service]]", "colour = 1\n[[service]]", "pointsman.toml:4:1: unknown field `colour`"),
+        (
+            "[[service.region]]",
+            "routing = \"weighted\"\n[[service.region]]\nname = \"sa-east-1\"\na = [\"52.95.110.3\"]\n[[service.region]]",
+            "pointsman.toml:9:1: service[0].routing: `weighted` is for two regions: of more,",
+        ),
         ("kind = \"https\"", "kind = \"carrier-pigeon\"", "pointsman.toml:20:8: unknown variant `carrier-pigeon`"),
         ("policy.preset = \"brisk\"", "policy.interval = \"10\"", "pointsman.toml:7:19: `10` is not a duration"),
         (

@@ -90,6 +90,10 @@ fn an_empty_zone_is_filled_once() {
     }
 }
 
+fn weighted(value: &str, weight: u8) -> RecordSet {
+    set("api.example.com", RecordType::A, Routing::Weighted { id: value.into(), weight }, &[value], None)
+}
+
 #[test]
 fn a_simple_record_is_adopted_where_it_points_in_one_batch() {
     let service = service();
@@ -157,29 +161,25 @@ fn a_pair_that_has_failed_over_by_itself_is_not_adopted() {
     assert_eq!(ours.unless_moved(&service, &answers(&service.regions[0])).refusals, [], "ours is latched, not adopted");
 }
 
-fn weighted(value: &str, weight: u8) -> RecordSet {
-    set("api.example.com", RecordType::A, Routing::Weighted { id: value.into(), weight }, &[value], None)
-}
-
 #[test]
-fn weights_that_lead_to_one_region_are_adopted_with_it_first() {
+fn types_that_answer_different_regions_are_never_taken_for_one_order() {
     let service = service();
-    for (weights, active) in [([100, 0], 0), ([0, 1], 1)] {
-        let there = read([weighted("203.0.114.0", weights[0]), weighted("203.0.114.1", weights[1])]);
-        let zoning = plan(&service, &there, None);
-        assert_eq!(zoning.slots[0], own(&service.regions[active]), "nothing moves");
-        let after = applied(&service, &there, &zoning);
-        assert_eq!((answer(&there), answer(&after)), (format!("203.0.114.{active}"), format!("203.0.114.{active}")));
-        assert!(!plan(&service, &after, None).is_needed());
-    }
-    let alone = read([weighted("203.0.114.1", 0)]);
-    assert_eq!(plan(&service, &alone, None).slots[0], own(&service.regions[1]), "R8: the only one is answered");
-    for weights in [[50, 50], [0, 0], [100, 1]] {
-        let there = read([weighted("203.0.114.0", weights[0]), weighted("203.0.114.1", weights[1])]);
-        let refusals = plan(&service, &there, None).refusals;
-        assert_eq!(codes(&refusals), ["would_move_traffic"], "{weights:?}");
-        assert!(refusals[0].text.contains("its weights share the traffic out"), "{refusals:?}");
-    }
+    let pair = |kind, first: usize| {
+        [Role::Primary, Role::Secondary].map(|role| {
+            let region = if role == Role::Primary { first } else { 1 - first };
+            let value =
+                if kind == RecordType::A { format!("203.0.114.{region}") } else { format!("2001:4860::{region}") };
+            set(
+                "api.example.com",
+                kind,
+                Routing::Failover { id: format!("{role}").into(), role },
+                &[&value],
+                Some("theirs"),
+            )
+        })
+    };
+    let there = read(pair(RecordType::A, 0).into_iter().chain(pair(RecordType::Aaaa, 1)));
+    assert_eq!(codes(&plan(&service, &there, None).refusals), ["would_move_traffic"]);
 }
 
 #[test]
@@ -393,3 +393,5 @@ fn a_record_type_that_no_region_has_any_more_goes() {
     let changed: Vec<_> = steps(&zoning).into_iter().filter(|(_, step)| *step != Step::Leave).collect();
     assert_eq!(changed, [("api.example.com AAAA".to_owned(), Step::Remove)]);
 }
+
+mod weights;
