@@ -410,9 +410,9 @@ fn what_has_weights_is_switched_by_them(lab: &Lab) {
     let artifacts = lab.artifacts().display().to_string();
     lab.run(&[&["deploy", "--yes", "--artifacts", &artifacts], &with[..]].concat()).exits(0);
 
-    until("every region to be up for long", seconds(60), || {
+    until("the preferred region to be one to return to", seconds(60), || {
         let status = lab.run(&[&["status", "--explain", "--output", "json"], &with[..]].concat());
-        (status.code() == Some(0) && up_for_long(&status.json()[0])).then_some(())
+        (status.code() == Some(0) && status.json()[0]["phase"] == "failback_ready").then_some(())
     });
     lab.run(&[&["failover", "--to", FIRST, "--reason", "test", "--yes"], &with[..]].concat()).exits(0);
     assert_eq!(lab.answering(), Some(FIRST));
