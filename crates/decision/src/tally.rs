@@ -1,6 +1,6 @@
 //! The observers' words on one region, counted.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, num::NonZero};
 
 use domain::{
     Alarm, AnomalyUse, ObserverName, Period, Policy, Probe, ProbeKind, ProbeName, ProbeReport, ProbeStatus, Region,
@@ -177,7 +177,7 @@ impl<'a> Tally<'a> {
             observers: hearing.observers,
             native: evidence.native.get(region).copied().unwrap_or_default(),
             alarm: alarm.as_ref().map(|alarm| (alarm, says())),
-            well: (probed > 0).then(|| well as f64 / probed as f64),
+            well: NonZero::new(probed).map(|probed| well as f64 / probed.get() as f64),
             policy: &service.policy,
             probes: &service.probes,
             up,

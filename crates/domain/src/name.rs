@@ -23,7 +23,7 @@ pub struct NameError {
     why: &'static str,
 }
 
-/// Labels and ids, held in place: decisions copy names by the dozen, and counting references would cost most of their time.
+/// Labels and ids, held in place: decisions copy names by the dozen, and counting references costs more than their bytes.
 type Short = ArrayString<64>;
 
 /// Declares a newtype over a text that is checked once, when parsed.

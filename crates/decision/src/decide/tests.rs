@@ -290,6 +290,7 @@ fn what_route53_moved_to_first_becomes_primary_whatever_the_cooldown() {
     let plan = world.plan();
     assert_eq!((plan.kind, plan.from.as_str(), plan.to.as_str()), (PlanKind::Latch, "us-east-1", "eu-west-1"));
     assert_eq!(plan.slots(), slots(&[("eu-west-1", Arming::Own), ("us-east-1", Arming::AlwaysUnhealthy)]));
+    assert_eq!(world.decide().earliest_failover, None);
     world.all("eu-west-1", Unknown, 1);
     world.all("us-east-1", Up, 1);
     assert_eq!(world.holds(), [HoldCode::NoTarget]);

@@ -1,5 +1,5 @@
 use domain::{
-    Actor, Epoch, HoldCode,
+    Actor, Epoch, HoldCode, RegionPhase,
     Verdict::{Down, Up},
 };
 
@@ -373,7 +373,11 @@ fn each_kind_of_news_is_noted_alone() {
     let why_not = ServiceState { hold_reasons: Vec::new(), ..known.clone() };
     let elsewhere = ServiceState { active: region("eu-west-1"), ..known.clone() };
     let recommended = taken().state.in_flight.map(|flight| Box::new(flight.plan));
-    for before in [why_not, elsewhere, ServiceState { recommended, ..known.clone() }] {
+    let recommended = ServiceState { recommended, ..known.clone() };
+    let (mut gone, mut unseen) = (known.clone(), known.clone());
+    gone.regions.insert(region("mars"), known.regions["us-east-1"].clone());
+    unseen.regions.get_mut("us-east-1").unwrap().phase = RegionPhase::Unknown;
+    for before in [why_not, elsewhere, recommended, gone, unseen] {
         assert_eq!(note(&before, &decision).expect("there is news").0.hold_reasons, known.hold_reasons);
     }
 }

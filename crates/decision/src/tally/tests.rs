@@ -165,6 +165,14 @@ fn no_signal_is_asked_for_when_the_policy_says_so() {
 }
 
 #[test]
+fn a_single_round_is_told_as_one() {
+    let mut world = World::with("down_after = 1");
+    world.all("us-east-1", Down, 1);
+    world.probes("us-east-1", &[failed("http", Fault::HttpStatus), ok("tcp")]);
+    assert!(world.says().contains(", for 1 round in a row, but no independent signal"), "{}", world.says());
+}
+
+#[test]
 fn when_none_can_be_had_a_unanimous_quorum_for_twice_as_long_suffices() {
     let mut world = World::new();
     world.config.services[0].probes.truncate(1);
