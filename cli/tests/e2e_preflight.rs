@@ -76,6 +76,7 @@ fn all_is_well(lab: &Lab) {
         ("records", 1),
         ("health_checks", 1),
         ("native_health", 2),
+        ("alarms", 1),
     ] {
         assert_eq!(statuses(&findings, check), vec!["pass"; count], "{check}: {findings:#}");
     }

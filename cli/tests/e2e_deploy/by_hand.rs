@@ -76,7 +76,7 @@ fn while_s3_is_away_a_person_moves_the_traffic_by_the_zone_alone() {
         program::run(command, seconds(60))
     };
     let zone = account.records();
-    order(&["--yes"]).exits(4).says(&["(quorum_lost)", "(no_target)", "hint: a rule can be overridden"]);
+    order(&["--yes"]).exits(4).says(&["[quorum_lost]", "[no_target]", "hint: a rule can be overridden"]);
     let forced = ["--force", "quorum_lost", "--force", "no_target"];
     let dry = order(&[&forced[..], &["--dry-run"]].concat()).exits(0).json();
     assert_eq!((&dry["from"], &dry["to"], &dry["epoch"]), (&"eu-west-1".into(), &"us-east-1".into(), &1.into()));

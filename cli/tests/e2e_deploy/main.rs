@@ -143,19 +143,28 @@ fn the_failover_function_makes_the_preflight_by_itself() {
     let account = Account::empty(Kind::Ministack, 6);
     account.deploy(&["--yes"]).exits(0);
     let before = account.proxy.aws_calls().len();
-    let findings = account.aws().invoke(CONTROL_REGION, "pointsman-failover", r#"{"preflight":true}"#);
-    let of = |check: &str| -> Vec<&str> {
+    let preflight = || account.aws().invoke(CONTROL_REGION, "pointsman-failover", r#"{"preflight":true}"#);
+    let of = |findings: &Value, check: &str| -> Vec<String> {
         let all = findings.as_array().unwrap_or_else(|| panic!("{findings:#}")).iter();
-        all.filter(|it| it["check"] == check).map(|it| it["status"].as_str().unwrap()).collect()
+        all.filter(|it| it["check"] == check).map(|it| it["status"].as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!(of("functions"), ["pass"; 4], "{findings:#}");
-    assert_eq!(of("observers_run"), ["pass"; 3], "{findings:#}");
-    assert_eq!(of("conditional_writes"), ["pass"], "{findings:#}");
-    assert_eq!(of("standby"), ["fail"; 2], "nothing serves there: {findings:#}");
-    assert_eq!(of("notifications"), ["warn"], "nobody is subscribed: {findings:#}");
+    let findings = preflight();
+    assert_eq!(of(&findings, "functions"), ["pass"; 4], "{findings:#}");
+    assert_eq!(of(&findings, "observers_run"), ["pass"; 3], "{findings:#}");
+    assert_eq!(of(&findings, "conditional_writes"), ["pass"], "{findings:#}");
+    assert_eq!(of(&findings, "standby"), ["fail"; 2], "nothing serves there: {findings:#}");
+    assert_eq!(of(&findings, "notifications"), ["warn"; 2], "nobody is subscribed, nor paged: {findings:#}");
+    assert_eq!(of(&findings, "alarms"), ["pass"], "{findings:#}");
     let calls = account.proxy.aws_calls().split_off(before);
     let own = calls.iter().filter(|call| call.function() == Some("pointsman-failover"));
     policy::preflight_is_allowed(own.map(|call| format!("{}:{}", call.service, call.operation)));
+
+    let alarm = |action: &str| {
+        account.aws().cloudwatch(&format!("Action={action}&AlarmNames.member.1=pointsman-failover-errors"));
+        of(&preflight(), "alarms")
+    };
+    assert_eq!(alarm("DisableAlarmActions"), ["warn"]);
+    assert_eq!(alarm("DeleteAlarms"), ["fail"]);
 }
 
 #[test]

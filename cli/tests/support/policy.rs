@@ -10,7 +10,7 @@ const TEMPLATES: [(&str, &str); 2] = [
 ];
 
 /// Allowed, and not asked for by the function's own code.
-const NEVER_ASKED: [&str; 15] = [
+const NEVER_ASKED: [&str; 14] = [
     // Of an observer in a VPC: Lambda makes its network interfaces, in the function's name.
     "ec2:AssignPrivateIpAddresses",
     "ec2:CreateNetworkInterface",
@@ -18,9 +18,7 @@ const NEVER_ASKED: [&str; 15] = [
     "ec2:DescribeNetworkInterfaces",
     "ec2:DescribeSubnets",
     "ec2:UnassignPrivateIpAddresses",
-    // Of a region that has an `alarm`, which no rehearsal's has; the failover function's own tests ask it.
-    "cloudwatch:DescribeAlarms",
-    // The same of a region that has a `replication_lag`.
+    // Of a region that has a `replication_lag`, which no rehearsal's has; the failover function's own tests ask it.
     "cloudwatch:GetMetricStatistics",
     // The same of one that has `buckets`, `secrets` or `backups`.
     "backup:ListRecoveryPointsByBackupVault",
@@ -36,7 +34,9 @@ const NEVER_ASKED: [&str; 15] = [
 ];
 
 /// Asked for by the failover function's preflight alone, which no drill lasts long enough for; a test has it made.
-const OF_THE_PREFLIGHT: [&str; 7] = [
+const OF_THE_PREFLIGHT: [&str; 8] = [
+    // Of a region that has an `alarm`, too.
+    "cloudwatch:DescribeAlarms",
     "events:DescribeRule",
     "lambda:GetFunctionConfiguration",
     "lambda:InvokeFunction",

@@ -1,6 +1,9 @@
 //! CloudWatch's alarms and their data, as a health check follows them (R26).
 
-use std::time::{Duration, SystemTime};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
 
 use aws_sdk_cloudwatch::{
     primitives::DateTime,
@@ -33,6 +36,15 @@ impl Alarms {
         let found = asked.alarm_types(AlarmType::MetricAlarm).send().await.map_err(failed("DescribeAlarms"))?;
         let mut alarms = found.metric_alarms.unwrap_or_default().into_iter();
         Ok(alarms.find(|alarm| alarm.alarm_name() == Some(name)).map(alarm))
+    }
+
+    /// The metric alarms whose names begin so, and whether each may tell anybody.
+    pub(crate) async fn standing(&self, region: &RegionName, prefix: &str) -> Result<BTreeMap<String, bool>, AwsError> {
+        let asked = self.session.cloudwatch(region).describe_alarms().alarm_name_prefix(prefix);
+        let pages = asked.alarm_types(AlarmType::MetricAlarm).into_paginator().send();
+        let pages = pages.collect::<Result<Vec<_>, _>>().await.map_err(failed("DescribeAlarms"))?;
+        let found = pages.into_iter().flat_map(|page| page.metric_alarms.unwrap_or_default());
+        Ok(found.filter_map(|alarm| Some((alarm.alarm_name?, alarm.actions_enabled != Some(false)))).collect())
     }
 
     /// What the metric was in the periods that began in the last `window`, a period being `period` long.

@@ -85,7 +85,7 @@ impl TickError {
 #[derive(Debug, thiserror::Error)]
 pub enum OrderError {
     /// A safety rule forbids it.
-    #[error("refused by a safety rule: {}", .0.iter().map(|r| format!("{} ({})", r.text, r.code)).collect::<Vec<_>>().join("; "))]
+    #[error("refused by a safety rule: {}", .0.iter().map(|r| format!("{} [{}]", r.text, r.code)).collect::<Vec<_>>().join("; "))]
     Refused(Vec<HoldReason>),
     /// It could not be carried out.
     #[error(transparent)]

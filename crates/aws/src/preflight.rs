@@ -130,6 +130,7 @@ async fn checks(place: Place<'_>, test: TestMessage) -> Findings {
         Box::pin(route53::records(place)),
         Box::pin(route53::accelerated_recovery(place)),
         Box::pin(people::notifications(place, test)),
+        Box::pin(people::alarms(place)),
     ];
     join_all(checks).await.into_iter().flatten().collect()
 }
