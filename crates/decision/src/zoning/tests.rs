@@ -162,6 +162,16 @@ fn a_pair_that_has_failed_over_by_itself_is_not_adopted() {
 }
 
 #[test]
+fn a_type_that_is_missing_says_nothing_of_the_order() {
+    let (service, zone, state) = failed_over();
+    let kept: Vec<_> =
+        zone.zone.sets().filter(|set| set.kind == RecordType::A || set.kind == RecordType::Txt).cloned().collect();
+    let zoning = plan(&service, &read(kept), None);
+    assert_eq!(zoning.slots, state.slots);
+    assert!(zoning.slots.iter().any(|slot| slot.arming == domain::Arming::AlwaysUnhealthy), "{zoning:#?}");
+}
+
+#[test]
 fn types_that_answer_different_regions_are_never_taken_for_one_order() {
     let service = service();
     let pair = |kind, first: usize| {

@@ -24,6 +24,19 @@ fn weights_that_lead_to_one_region_are_adopted_with_it_first() {
 }
 
 #[test]
+fn of_three_regions_one_has_all_the_weight_to_be_adopted() {
+    let service = service_of(3, "20s");
+    let of = |weights: [u8; 3]| {
+        read(weights.into_iter().enumerate().map(|(n, weight)| weighted(&format!("203.0.114.{n}"), weight)))
+    };
+    let order = plan(&service, &of([0, 1, 0]), None).slots;
+    assert_eq!(order, [1, 0, 2].map(|region| own(&service.regions[region])), "nothing moves");
+    for shared in [[0, 1, 1], [0, 0, 0], [50, 50, 50]] {
+        assert_eq!(codes(&plan(&service, &of(shared), None).refusals), ["would_move_traffic"], "{shared:?}");
+    }
+}
+
+#[test]
 fn a_pair_becomes_weights_and_weights_a_pair_without_moving_anything() {
     let pairs = service();
     let weights = Service { routing: RoutingPolicy::Weighted, ..pairs.clone() };
