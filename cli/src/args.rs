@@ -292,7 +292,7 @@ pub(crate) struct Preflight {
     /// Also write the findings as continuous integration reads test results
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
-    /// Also send a test message to whoever is told of failovers
+    /// Also send a test message to whoever is told of failovers, and to whoever is paged
     #[arg(long)]
     pub(crate) notify: bool,
 }

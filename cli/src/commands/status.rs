@@ -1,16 +1,18 @@
 //! `status`: where things stand, and why.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use aws::Look;
+use aws::{Alarms, Look, Standing};
 use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
 use decision::{Outcome, Tally, explain};
 use domain::{
-    Anomaly, Epoch, HoldReason, Mode, ObserverName, Paused, Phase, RegionName, RegionPhase, Service, Verdict,
+    Anomaly, Config, Epoch, HoldReason, Mode, ObserverName, Paused, Phase, RegionName, RegionPhase, Service, Verdict,
 };
 use futures::future::try_join_all;
 use jiff::Timestamp;
+use monitoring::{Alarm, AlarmKind, alarms};
 use serde::Serialize;
+use tokio::time::timeout;
 
 use crate::{
     args::{self, Global},
@@ -19,6 +21,9 @@ use crate::{
     printer::Printer,
     target::Target,
 };
+
+/// Alarms are beside the point where CloudWatch takes longer to tell of them.
+const ALARMS_WITHIN: Duration = Duration::from_secs(2);
 
 /// A service as `status` shows it: part of the contract.
 #[derive(Debug, Serialize)]
@@ -32,6 +37,8 @@ struct ServiceStatus {
     regions: BTreeMap<RegionName, RegionStatus>,
     hold_reasons: Vec<HoldReason>,
     earliest_failover: Option<Timestamp>,
+    /// The alarms that ring, of the service or of the deployment as a whole; none where CloudWatch doesn't tell.
+    alarms: Option<Vec<String>>,
     /// With `--explain`: what is seen, by whom, and what follows, in sentences.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     explanation: Vec<String>,
@@ -52,16 +59,21 @@ struct RegionStatus {
 
 pub(crate) async fn run(global: &Global, args: &args::Status, printer: &Printer) -> Result<exit::Code, CliError> {
     let target = Target::load(global, printer).await?;
-    let (_, controller) = target.controller().await?;
-    let controller = &controller;
-    let looks = controller.services().iter().map(|service| async move {
-        let look = controller.look(service).await?;
-        let now = Timestamp::now();
+    let (function, controller) = target.controller().await?;
+    let config = &function.deployment.config;
+    let cloudwatch = Alarms::new(&target.session);
+    let looks = try_join_all(controller.services().iter().map(|service| controller.look(service)));
+    let (looks, standing) = tokio::join!(looks, timeout(ALARMS_WITHIN, cloudwatch.standing(config)));
+    let ringing = standing.ok().and_then(Result::ok).map(|standing| ringing(config, &standing));
+    let now = Timestamp::now();
+    let services = controller.services().iter().zip(looks?).map(|(service, look)| {
         let explanation = if args.explain { explain(service, &look.state, &look.evidence, now) } else { Vec::new() };
-        Ok::<_, CliError>(ServiceStatus { explanation, ..status(service, &look, now) })
+        let of_it = |all: &Vec<Alarm>| all.iter().filter(|alarm| alarm.concerns(service)).map(Alarm::name).collect();
+        ServiceStatus { explanation, alarms: ringing.as_ref().map(of_it), ..status(service, &look, now) }
     });
-    let all = try_join_all(looks).await?;
-    printer.result(&all, || all.iter().map(text).collect::<Vec<_>>().join("\n"));
+    let all: Vec<_> = services.collect();
+    let texts = || all.iter().map(text).chain([alarms_text(ringing.as_deref())]).collect::<Vec<_>>();
+    printer.result(&all, || texts().join("\n"));
     let healthy = |one: &ServiceStatus| {
         one.active.is_some() && one.regions.values().all(|region| region.phase == RegionPhase::Healthy)
     };
@@ -106,7 +118,22 @@ fn status(service: &Service, look: &Look, now: Timestamp) -> ServiceStatus {
         regions: regions.collect(),
         hold_reasons,
         earliest_failover: decision.and_then(|decision| decision.earliest_failover),
+        alarms: None,
         explanation: Vec::new(),
+    }
+}
+
+/// The alarms of a deployment that are in alarm; what tells of an end only does not ring.
+fn ringing(config: &Config, standing: &BTreeMap<String, Standing>) -> Vec<Alarm> {
+    let rings = |alarm: &Alarm| standing.get(&alarm.name()).is_some_and(|alarm| alarm.rings);
+    alarms(config).into_iter().filter(|alarm| alarm.kind != AlarmKind::RegionRecovery && rings(alarm)).collect()
+}
+
+fn alarms_text(ringing: Option<&[Alarm]>) -> String {
+    match ringing {
+        None => "alarms: CloudWatch does not tell".to_owned(),
+        Some([]) => "alarms: none rings".to_owned(),
+        Some(some) => format!("alarms that ring: {}", some.iter().map(Alarm::name).collect::<Vec<_>>().join(", ")),
     }
 }
 

@@ -5,10 +5,11 @@ use std::fs;
 
 use domain::Config;
 use lab::emulator::Kind;
+use monitoring::AlarmKind;
 
 use crate::{
     account::Account,
-    support::{seconds, until},
+    support::{aws::CONTROL_REGION, seconds, until},
 };
 
 fn until_page(account: &Account, page: &str, state: &str) {
@@ -40,9 +41,18 @@ fn somebody_is_paged_while_any_alarm_that_pages_rings() {
     let page = &composites.last().unwrap().name;
     until_page(&account, page, "OK");
     let (paging, others): (Vec<_>, Vec<_>) = alarms.iter().partition(|alarm| alarm.kind.pages());
-    for alarm in others {
+    let status = || account.run(&["status"]).stdout;
+    assert!(status().contains("alarms: none rings"), "{}", status());
+    for alarm in &others {
         set(&alarm.name(), "ALARM");
     }
+    let loud = |alarm: &&&monitoring::Alarm| alarm.kind != AlarmKind::RegionRecovery;
+    let loud: Vec<_> = others.iter().filter(loud).map(|alarm| alarm.name()).collect();
+    assert!(loud.len() > 2, "{loud:?}");
+    assert!(status().contains(&format!("alarms that ring: {}", loud.join(", "))), "{}", status());
+    account.refuse("cloudwatch", "DescribeAlarms", CONTROL_REGION, 403);
+    assert!(status().contains("alarms: CloudWatch does not tell"), "{}", status());
+    account.fail("");
     for alarm in paging {
         until_page(&account, page, "OK");
         set(&alarm.name(), "ALARM");

@@ -7,9 +7,9 @@ use std::{
 
 use aws_sdk_cloudwatch::{
     primitives::DateTime,
-    types::{self, AlarmType, Dimension, MetricAlarm},
+    types::{self, AlarmType, Dimension, MetricAlarm, StateValue},
 };
-use domain::RegionName;
+use domain::{Config, RegionName};
 use route53::{Alarm, AlarmSettings, Datapoint, Statistic};
 
 use crate::{
@@ -21,6 +21,15 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Alarms {
     session: Session,
+}
+
+/// How an alarm of a deployment stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// It is in alarm.
+    pub rings: bool,
+    /// It may tell somebody.
+    pub speaks: bool,
 }
 
 impl Alarms {
@@ -38,13 +47,18 @@ impl Alarms {
         Ok(alarms.find(|alarm| alarm.alarm_name() == Some(name)).map(alarm))
     }
 
-    /// The metric alarms whose names begin so, and whether each may tell anybody.
-    pub(crate) async fn standing(&self, region: &RegionName, prefix: &str) -> Result<BTreeMap<String, bool>, AwsError> {
-        let asked = self.session.cloudwatch(region).describe_alarms().alarm_name_prefix(prefix);
-        let pages = asked.alarm_types(AlarmType::MetricAlarm).into_paginator().send();
+    /// The metric alarms of a deployment, by their names.
+    pub async fn standing(&self, config: &Config) -> Result<BTreeMap<String, Standing>, AwsError> {
+        let asked = self.session.cloudwatch(&config.control_region).describe_alarms();
+        let asked = asked.alarm_name_prefix(format!("{}-", config.stack)).alarm_types(AlarmType::MetricAlarm);
+        let pages = asked.into_paginator().send();
         let pages = pages.collect::<Result<Vec<_>, _>>().await.map_err(failed("DescribeAlarms"))?;
         let found = pages.into_iter().flat_map(|page| page.metric_alarms.unwrap_or_default());
-        Ok(found.filter_map(|alarm| Some((alarm.alarm_name?, alarm.actions_enabled != Some(false)))).collect())
+        let standing = |alarm: MetricAlarm| {
+            let rings = alarm.state_value == Some(StateValue::Alarm);
+            Some((alarm.alarm_name?, Standing { rings, speaks: alarm.actions_enabled != Some(false) }))
+        };
+        Ok(found.filter_map(standing).collect())
     }
 
     /// What the metric was in the periods that began in the last `window`, a period being `period` long.

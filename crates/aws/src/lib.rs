@@ -27,7 +27,7 @@ mod stacks;
 mod store;
 mod switch;
 
-pub use alarms::Alarms;
+pub use alarms::{Alarms, Standing};
 pub use baselines::{Baselines, Readings};
 pub use controller::{Controller, Look, OrderError, TickError};
 pub use deploy::{

@@ -164,6 +164,18 @@ impl Alarm {
         kind + about.as_deref().unwrap_or_default()
     }
 
+    /// Whether it is about this service, or about all of them.
+    #[must_use]
+    pub fn concerns(&self, service: &Service) -> bool {
+        match &self.watched {
+            Watched::Ours(series) => match &series.subject {
+                Subject::Service(name) | Subject::Region(name, _) | Subject::Sight(name, ..) => *name == service.name,
+                Subject::Observer(_) | Subject::Deployment(_) => true,
+            },
+            Watched::Failover(_) => true,
+        }
+    }
+
     /// What it means and where to read on.
     #[must_use]
     pub fn description(&self) -> String {

@@ -1,7 +1,7 @@
 //! Whether anybody would be told.
 
 use super::{Finding, Findings, Place};
-use crate::{Alarms, Notifier, error::failed};
+use crate::{Alarms, Notifier, Standing, error::failed};
 
 const CHECK: &str = "notifications";
 const ALARMS: &str = "alarms";
@@ -17,26 +17,25 @@ pub enum TestMessage {
     NotSent,
 }
 
-/// Somebody is subscribed to each topic, the one that pages among them; a test message is taken, if there is to be one.
+/// Somebody is subscribed to each topic, the one that pages among them; each takes a test message, if there is to be one.
 pub(super) async fn notifications(place: Place<'_>, test: TestMessage) -> Findings {
     let Some(topic) = &place.deployed.topic else {
         return vec![Finding::fail(CHECK, "there is no topic to tell people through", "pointsman deploy")];
     };
-    let control = &place.deployed.region;
-    let sent = match test {
-        TestMessage::NotSent => "",
-        TestMessage::Sent => match Notifier::new(place.session, control, topic.clone()).test().await {
-            Ok(()) => "; a test message was sent",
-            Err(error) => return vec![Finding::fail(CHECK, format!("{topic}: {error}"), error.hint())],
-        },
-    };
     let page = format!("{topic}-page");
-    let (everything, pages) = tokio::join!(subscribed(place, topic, sent), subscribed(place, &page, ""));
+    let (everything, pages) = tokio::join!(told(place, topic, test), told(place, &page, test));
     vec![everything, pages]
 }
 
-async fn subscribed(place: Place<'_>, topic: &str, sent: &str) -> Finding {
+async fn told(place: Place<'_>, topic: &str, test: TestMessage) -> Finding {
     let control = &place.deployed.region;
+    let sent = match test {
+        TestMessage::NotSent => "",
+        TestMessage::Sent => match Notifier::new(place.session, control, topic.to_owned()).test().await {
+            Ok(()) => "; a test message was sent",
+            Err(error) => return Finding::fail(CHECK, format!("{topic}: {error}"), error.hint()),
+        },
+    };
     let asked = place.session.sns(control).list_subscriptions_by_topic().topic_arn(topic).send().await;
     let found = match asked.map_err(failed("ListSubscriptionsByTopic")) {
         Ok(found) => found.subscriptions.unwrap_or_default(),
@@ -61,16 +60,17 @@ async fn subscribed(place: Place<'_>, topic: &str, sent: &str) -> Finding {
 /// The alarms are there, and may speak.
 pub(super) async fn alarms(place: Place<'_>) -> Findings {
     let config = &place.deployed.deployment.config;
-    let control = &place.deployed.region;
-    let standing = match Alarms::new(place.session).standing(control, &format!("{}-", config.stack)).await {
+    let control = &config.control_region;
+    let standing = match Alarms::new(place.session).standing(config).await {
         Ok(standing) => standing,
         Err(error) => return vec![Finding::fail(ALARMS, error.to_string(), error.hint())],
     };
     let wanted: Vec<_> = monitoring::alarms(config).iter().map(monitoring::Alarm::name).collect();
-    let those = |is_so: &dyn Fn(Option<&bool>) -> bool| {
+    let those = |is_so: fn(Option<&Standing>) -> bool| {
         wanted.iter().filter(|name| is_so(standing.get(*name))).map(String::as_str).collect::<Vec<_>>()
     };
-    let (missing, silenced) = (those(&|found| found.is_none()), those(&|found| found == Some(&false)));
+    let missing = those(|found| found.is_none());
+    let silenced = those(|found| found.is_some_and(|alarm| !alarm.speaks));
     vec![if !missing.is_empty() {
         Finding::fail(ALARMS, format!("there is no alarm {}", missing.join(", ")), "pointsman deploy")
     } else if !silenced.is_empty() {
