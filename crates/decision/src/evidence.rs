@@ -109,7 +109,7 @@ pub enum Silence {
 impl fmt::Display for Silence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing => f.write_str("has written nothing"),
+            Self::Missing => f.write_str("has written nothing that can be read"),
             Self::Stale(age) => write!(f, "wrote last {age} ago"),
             Self::Future(at) => write!(f, "dates its round {at}, in the future"),
             Self::OtherConfig => f.write_str("runs under another configuration"),

@@ -139,7 +139,7 @@ fn nobody_who_knows_means_hold() {
     assert_eq!(world.holds(), [HoldCode::QuorumLost]);
     assert_eq!(
         world.says(),
-        "only 1 of 3 observers know anything, and 2 must: us-east-2 wrote last 1m5s ago and us-west-2 has written nothing"
+        "only 1 of 3 observers know anything, and 2 must: us-east-2 wrote last 1m5s ago and us-west-2 has written nothing that can be read"
     );
 }
 
