@@ -23,10 +23,9 @@ pub enum RecordsError {
 
 /// All record sets of a service but the fence, for every type that its regions answer.
 pub fn record_sets(service: &Service, slots: &[Slot], checks: &NativeChecks) -> Result<Vec<RecordSet>, RecordsError> {
-    let kinds: BTreeSet<_> = service.regions.iter().flat_map(|region| region.targets.record_types()).collect();
     let last = slots.len().saturating_sub(1);
     let mut sets = Vec::new();
-    for kind in kinds {
+    for kind in record_types(service) {
         for (level, slot) in slots.iter().enumerate() {
             let region =
                 service.region(&slot.region).ok_or_else(|| RecordsError::UnknownRegion(slot.region.clone()))?;
@@ -114,8 +113,7 @@ pub fn fence_in(service: &Service, sets: &[RecordSet]) -> Option<String> {
 #[must_use]
 pub fn slots_in(service: &Service, sets: &[RecordSet], checks: &NativeChecks) -> Option<Vec<Slot>> {
     let is_there = |kind: &RecordType| sets.iter().any(|set| set.name == level_name(service, 0) && set.kind == *kind);
-    let kinds: BTreeSet<_> = service.regions.iter().flat_map(|region| region.targets.record_types()).collect();
-    let mut all = kinds.into_iter().filter(is_there).map(|kind| slots_of(service, sets, checks, kind));
+    let mut all = record_types(service).into_iter().filter(is_there).map(|kind| slots_of(service, sets, checks, kind));
     let slots = all.next()??;
     all.all(|others| others.as_ref() == Some(&slots)).then_some(slots)
 }
@@ -143,6 +141,11 @@ fn check<'a>(slot: &Slot, checks: &'a NativeChecks) -> Result<&'a CheckId, Recor
         Arming::AlwaysUnhealthy => Ok(&checks.always_unhealthy),
         Arming::Own => checks.own.get(&slot.region).ok_or_else(|| RecordsError::NoCheck(slot.region.clone())),
     }
+}
+
+/// The types that a service's regions answer.
+pub(crate) fn record_types(service: &Service) -> BTreeSet<RecordType> {
+    service.regions.iter().flat_map(|region| region.targets.record_types()).collect()
 }
 
 /// What a region's record set of one of its types answers.

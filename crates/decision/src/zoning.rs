@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use domain::{Answering, Arming, NativeChecks, Phase, Region, Service, ServiceState, Slot, fence_epoch};
 use route53::{Change, GroupDiff, Name, Owner, RecordSet, RecordType, Risk, Role, Routing, Step, Target, Zone};
 
-use crate::records::{RecordsError, fence_in, fence_name, fence_set, level_name, record_sets, region_of, slots_in};
+use crate::records::{
+    RecordsError, fence_in, fence_name, fence_set, level_name, record_sets, record_types, region_of, slots_in,
+};
 
 /// Clients follow a move no sooner than the TTL allows (R15).
 const LONGEST_TTL_S: u32 = 60;
@@ -203,7 +205,7 @@ fn own(region: &Region) -> Slot {
 /// The order that record sets of any maker stand for, `None` where there are none. Taking them over must move nothing.
 fn answered(service: &Service, sets: &[RecordSet]) -> Result<Option<Vec<Slot>>, Remark> {
     let name = level_name(service, 0);
-    let wanted: BTreeSet<_> = service.regions.iter().flat_map(|region| region.targets.record_types()).collect();
+    let wanted = record_types(service);
     let mut orders = Vec::new();
     for kind in [RecordType::A, RecordType::Aaaa, RecordType::Cname] {
         let group: Vec<_> = sets.iter().filter(|set| set.name == name && set.kind == kind).collect();
